@@ -1,0 +1,215 @@
+"""Tables, as SQLAlchemy sees them. Rows never leave this package: see `records` for what does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, TypeDecorator
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time as ISO text of fixed width, so that text order is time order."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.astimezone(UTC).strftime(_FORMAT)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.strptime(value, _FORMAT).replace(tzinfo=UTC)
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON(none_as_null=True)}  # noqa: RUF012
+
+
+# Exported ids must never be used twice, not even after the row with the highest one is deleted.
+_NEVER_REUSED = {"sqlite_autoincrement": True}
+
+
+class ProjectRow(Base):
+    __tablename__ = "project"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    backbone: Mapped[str | None]
+    backbone_digest: Mapped[str | None]
+    prelabel_bundle_id: Mapped[int | None]
+    created_at: Mapped[datetime]
+
+
+class CategoryRow(Base):
+    __tablename__ = "category"
+    __table_args__ = (_NEVER_REUSED,)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    folded_name: Mapped[str] = mapped_column(unique=True)  # names differ by more than their case
+    prompt_text: Mapped[str]
+    color: Mapped[str]
+    position: Mapped[int]
+
+
+class ImageRow(Base):
+    __tablename__ = "image"
+    __table_args__ = (
+        Index("ix_image_sha256", "sha256"),
+        Index("ix_image_reviewed", "reviewed_at"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    relative_path: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str]
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[int]
+    mtime_ns: Mapped[int]
+    exif_orientation: Mapped[int]
+    reviewed_at: Mapped[datetime | None]
+    skipped_at: Mapped[datetime | None]
+    missing_at: Mapped[datetime | None]
+    is_flagged: Mapped[bool]
+    created_at: Mapped[datetime]
+
+
+class ImageProblemRow(Base):
+    __tablename__ = "image_problem"
+    relative_path: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    size_bytes: Mapped[int]
+    mtime_ns: Mapped[int]
+    found_at: Mapped[datetime]
+
+
+class _BoxColumns:
+    x1: Mapped[float]
+    y1: Mapped[float]
+    x2: Mapped[float]
+    y2: Mapped[float]
+
+
+class AnnotationRow(_BoxColumns, Base):
+    __tablename__ = "annotation"
+    __table_args__ = (
+        CheckConstraint("x2 > x1 AND y2 > y1", name="box_has_area"),
+        Index("ix_annotation_image", "image_id"),
+        Index("ix_annotation_category", "category_id", "origin"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    uid: Mapped[str] = mapped_column(unique=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    category_id: Mapped[int] = mapped_column(ForeignKey("category.id"))
+    origin: Mapped[str]
+    prediction_id: Mapped[int | None]
+    author: Mapped[str]
+    revision: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class AnnotationEventRow(Base):
+    __tablename__ = "annotation_event"
+    __table_args__ = (
+        Index("ix_annotation_event_image", "image_id"),
+        Index("ix_annotation_event_uid", "annotation_uid"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    author: Mapped[str]
+    image_id: Mapped[int]
+    annotation_uid: Mapped[str]
+    action: Mapped[str]
+    before: Mapped[dict[str, Any] | None]
+    after: Mapped[dict[str, Any] | None]
+
+
+class BundleRow(Base):
+    __tablename__ = "bundle"
+    __table_args__ = (_NEVER_REUSED,)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    folder: Mapped[str | None]
+    backbone: Mapped[str]
+    backbone_digest: Mapped[str]
+    metrics: Mapped[dict[str, Any]]
+    thresholds: Mapped[dict[str, Any]]
+    trainable_parameters: Mapped[int]
+    steps: Mapped[int]
+    job_id: Mapped[int | None]
+    adopted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class PredictionRow(_BoxColumns, Base):
+    __tablename__ = "prediction"
+    __table_args__ = (
+        Index("ix_prediction_image", "image_id", "bundle_id"),
+        Index("ix_prediction_queue", "bundle_id", "verdict", "image_id", "score"),
+        Index("ix_prediction_category", "category_id"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    category_id: Mapped[int] = mapped_column(ForeignKey("category.id"))
+    bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"))
+    score: Mapped[float]
+    verdict: Mapped[str]
+    judged_at: Mapped[datetime | None]
+
+
+class PredictionRunRow(Base):
+    """That a bundle has been run on an image, even where it proposed nothing."""
+
+    __tablename__ = "prediction_run"
+    bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"), primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    at: Mapped[datetime]
+
+
+class JobRow(Base):
+    __tablename__ = "job"
+    __table_args__ = (Index("ix_job_status", "status"), _NEVER_REUSED)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    spec: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    attempt: Mapped[int]
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    last_step_at: Mapped[datetime | None]
+    cancel_asked_at: Mapped[datetime | None]
+    step: Mapped[int]
+    total_steps: Mapped[int]
+    result: Mapped[dict[str, Any] | None]
+    error_kind: Mapped[str | None]
+    error_text: Mapped[str | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class JobEventRow(Base):
+    __tablename__ = "job_event"
+    __table_args__ = (Index("ix_job_event_job", "job_id", "id"), _NEVER_REUSED)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("job.id"))
+    attempt: Mapped[int]
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+
+
+class WorkerRow(Base):
+    __tablename__ = "worker"
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    pid: Mapped[int]
+    host: Mapped[str]
+    device: Mapped[str]
+    beat_at: Mapped[datetime]
