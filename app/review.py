@@ -1,0 +1,202 @@
+"""A person judges proposals. A verdict never edits the proposal: it creates a box that remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from app.errors import NotReadyError, ProposalJudgedError
+from app.workspace import Workspace
+from storage import annotations, predictions, projects
+from storage.database import Transaction
+from storage.types import Annotation, Box, Origin, QueuedImage, StoredPrediction, Verdict
+
+SAME_OBJECT_IOU = 0.5
+
+
+def accept(
+    workspace: Workspace, prediction_id: int, *, uid: str, author: str, at: datetime
+) -> Annotation:
+    """Take a proposal as it is. The same call again returns the box that the first one made."""
+    with workspace.database.write() as tx:
+        return _accept(tx, predictions.get(tx, prediction_id), uid=uid, author=author, at=at)
+
+
+def correct(
+    workspace: Workspace,
+    prediction_id: int,
+    *,
+    uid: str,
+    box: Box,
+    category_id: int,
+    author: str,
+    at: datetime,
+) -> Annotation:
+    """Take a proposal with another box or class."""
+    with workspace.database.write() as tx:
+        proposal = predictions.get(tx, prediction_id)
+        made = _made_before(tx, proposal, Verdict.CORRECTED)
+        if made is not None:
+            return made
+        return _create(
+            tx,
+            proposal,
+            Origin.CORRECTED,
+            uid=uid,
+            box=box,
+            category_id=category_id,
+            author=author,
+            at=at,
+        )
+
+
+def reject(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
+    """Say that there is no such object; the next tuning learns from it, and it does not come back."""
+    with workspace.database.write() as tx:
+        proposal = predictions.get(tx, prediction_id)
+        if proposal.verdict is Verdict.REJECTED:
+            return
+        _require_pending(proposal, "rejected")
+        predictions.judge(tx, prediction_id, Verdict.REJECTED, at)
+
+
+def unjudge(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
+    """Undo a verdict: the proposal waits again, and the box that the verdict made goes."""
+    with workspace.database.write() as tx:
+        proposal = predictions.get(tx, prediction_id)
+        made = _annotation_of(tx, proposal)
+        if made is not None:
+            annotations.delete(tx, made.uid, author=author, at=at)
+        if proposal.verdict is not Verdict.PENDING:
+            predictions.judge(tx, prediction_id, Verdict.PENDING, at)
+
+
+def accept_all(
+    workspace: Workspace,
+    image_id: int,
+    *,
+    author: str,
+    at: datetime,
+    min_score: float = 0.0,
+) -> list[Annotation]:
+    """Accept every shown proposal of an image with at least `min_score`, surest first."""
+    with workspace.database.write() as tx:
+        bundle_id = projects.get(tx).prelabel_bundle_id
+        if bundle_id is None:
+            return []
+        pending = predictions.for_image(
+            tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING, min_score=min_score
+        )
+        made: list[Annotation] = []
+        before = annotations.for_image(tx, image_id)
+        for proposal in sorted(pending, key=lambda p: -p.score):
+            if visible_proposals([proposal], [*before, *made]):
+                made.append(_accept(tx, proposal, uid=uuid4().hex, author=author, at=at))
+        return made
+
+
+def queue(workspace: Workspace, *, limit: int, offset: int = 0) -> list[QueuedImage]:
+    """The images with pending proposals, least certain first."""
+    with workspace.database.read() as tx:
+        bundle_id = projects.get(tx).prelabel_bundle_id
+        if bundle_id is None:
+            raise NotReadyError("There are no proposals to review yet. Run pre-labelling first.")
+        return predictions.review_queue(tx, bundle_id=bundle_id, limit=limit, offset=offset)
+
+
+def visible_proposals(
+    proposals: Sequence[StoredPrediction], human: Sequence[Annotation]
+) -> list[StoredPrediction]:
+    """The proposals that do not repeat what a person already boxed."""
+    return [p for p in proposals if not any(_is_same_object(p, box) for box in human)]
+
+
+def _is_same_object(proposal: StoredPrediction, annotation: Annotation) -> bool:
+    if proposal.category_id != annotation.category_id:
+        return False
+    return intersection_over_union(proposal.box, annotation.box) >= SAME_OBJECT_IOU
+
+
+def intersection_over_union(a: Box, b: Box) -> float:
+    """Overlap of two xyxy boxes, 0..1."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / (_area(a) + _area(b) - shared)
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _accept(
+    tx: Transaction, proposal: StoredPrediction, *, uid: str, author: str, at: datetime
+) -> Annotation:
+    made = _made_before(tx, proposal, Verdict.ACCEPTED)
+    if made is not None:
+        return made
+    return _create(
+        tx,
+        proposal,
+        Origin.ACCEPTED,
+        uid=uid,
+        box=proposal.box,
+        category_id=proposal.category_id,
+        author=author,
+        at=at,
+    )
+
+
+def _create(
+    tx: Transaction,
+    proposal: StoredPrediction,
+    origin: Origin,
+    *,
+    uid: str,
+    box: Box,
+    category_id: int,
+    author: str,
+    at: datetime,
+) -> Annotation:
+    made = annotations.create(
+        tx,
+        uid=uid,
+        image_id=proposal.image_id,
+        box=box,
+        category_id=category_id,
+        origin=origin,
+        author=author,
+        at=at,
+        prediction_id=proposal.id,
+    )
+    verdict = Verdict.ACCEPTED if origin is Origin.ACCEPTED else Verdict.CORRECTED
+    predictions.judge(tx, proposal.id, verdict, at)
+    return made
+
+
+def _made_before(
+    tx: Transaction, proposal: StoredPrediction, verdict: Verdict
+) -> Annotation | None:
+    """The box of an earlier, equal verdict (a repeated message); raises when it was another one."""
+    if proposal.verdict is verdict:
+        made = _annotation_of(tx, proposal)
+        if made is not None:
+            return made
+    _require_pending(proposal, verdict.value)
+    return None
+
+
+def _require_pending(proposal: StoredPrediction, asked: str) -> None:
+    if proposal.verdict is not Verdict.PENDING:
+        raise ProposalJudgedError(
+            f"Proposal {proposal.id} cannot be {asked}: it was {proposal.verdict.value} before. "
+            "Undo that verdict first."
+        )
+
+
+def _annotation_of(tx: Transaction, proposal: StoredPrediction) -> Annotation | None:
+    boxes = annotations.for_image(tx, proposal.image_id)
+    return next((box for box in boxes if box.prediction_id == proposal.id), None)
