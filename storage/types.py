@@ -4,7 +4,6 @@ Boxes are (x1, y1, x2, y2) in float pixels of the EXIF-upright image, origin top
 thousandth of a pixel. Times are aware UTC datetimes.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -61,15 +60,6 @@ class JobStatus(StrEnum):
     def is_finished(self) -> bool:
         """Whether nothing will happen to the job any more."""
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
-
-
-class EventAction(StrEnum):
-    """What happened to an annotation."""
-
-    CREATE = "create"
-    UPDATE = "update"
-    DELETE = "delete"
-    RESTORE = "restore"
 
 
 class ImageFilter(StrEnum):
@@ -135,7 +125,7 @@ class Image:
     reviewed_at: datetime | None
     skipped_at: datetime | None
     missing_at: datetime | None
-    flagged: bool
+    is_flagged: bool
     created_at: datetime
 
     @property
@@ -146,10 +136,12 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ImageProblem:
-    """A file that could not be taken in, and why."""
+    """A file that could not be taken in, and why; unchanged, it need not be tried again."""
 
     relative_path: str
     reason: str
+    size_bytes: int
+    mtime_ns: int
     found_at: datetime
 
 
@@ -179,7 +171,7 @@ class AnnotationEvent:
     author: str
     image_id: int
     annotation_uid: str
-    action: EventAction
+    action: str  # create, update, delete or restore
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
@@ -224,8 +216,8 @@ class Bundle:
     name: str
     kind: BundleKind
     folder: str | None
-    backbone: str | None
-    backbone_digest: str | None
+    backbone: str
+    backbone_digest: str
     metrics: dict[str, Any]
     thresholds: dict[str, float]
     trainable_parameters: int
@@ -287,7 +279,7 @@ class WorkerPresence:
     pid: int
     host: str
     device: str
-    seen_at: datetime
+    beat_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +383,3 @@ class YoloReport:
     annotations: int
     train: int
     val: int
-
-
-Json = Mapping[str, Any]
