@@ -28,7 +28,7 @@ def category(row: models.CategoryRow) -> types.Category:
 
 
 def image(row: models.ImageRow) -> types.Image:
-    found: types.Image = _copy(row, types.Image)
+    found: types.Image = _copy(row, types.Image, flagged=row.is_flagged)
     return found
 
 
@@ -74,5 +74,7 @@ def worker(row: models.WorkerRow) -> types.WorkerPresence:
 
 
 def annotation_event(row: models.AnnotationEventRow) -> types.AnnotationEvent:
-    found: types.AnnotationEvent = _copy(row, types.AnnotationEvent)
+    found: types.AnnotationEvent = _copy(
+        row, types.AnnotationEvent, action=types.EventAction(row.action)
+    )
     return found

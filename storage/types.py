@@ -62,6 +62,15 @@ class JobStatus(StrEnum):
         return self not in (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
+class EventAction(StrEnum):
+    """What happened to an annotation."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    RESTORE = "restore"
+
+
 class ImageFilter(StrEnum):
     """Which images to list. All but `MISSING` leave out images whose file has vanished.
 
@@ -125,7 +134,7 @@ class Image:
     reviewed_at: datetime | None
     skipped_at: datetime | None
     missing_at: datetime | None
-    is_flagged: bool
+    flagged: bool
     created_at: datetime
 
     @property
@@ -171,7 +180,7 @@ class AnnotationEvent:
     author: str
     image_id: int
     annotation_uid: str
-    action: str  # create, update, delete or restore
+    action: EventAction
     before: dict[str, Any] | None
     after: dict[str, Any] | None
 
