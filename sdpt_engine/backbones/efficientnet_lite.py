@@ -1,0 +1,95 @@
+"""EfficientNet-Lite0 (Apache-2.0), the frozen image encoder of nano, down to its feature maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+_BN_EPS = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    expansion: int
+    channels: int
+    repeats: int
+    stride: int
+    kernel: int
+
+
+_STAGES = (
+    _Stage(1, 16, 1, 1, 3),
+    _Stage(6, 24, 2, 2, 3),
+    _Stage(6, 40, 2, 2, 5),
+    _Stage(6, 80, 3, 2, 3),
+    _Stage(6, 112, 3, 1, 5),
+    _Stage(6, 192, 4, 2, 5),
+    _Stage(6, 320, 1, 1, 3),
+)
+_TAPPED_STAGES = (2, 4, 6)  # strides 8, 16, 32 with 40, 112, 320 channels
+
+
+def _convolution(
+    channels_in: int, channels_out: int, kernel: int, *, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
+    padding = (kernel - 1) // 2
+    return [
+        nn.Conv2d(channels_in, channels_out, kernel, stride, padding, groups=groups, bias=False),
+        nn.BatchNorm2d(channels_out, eps=_BN_EPS),
+    ]
+
+
+class _InvertedBottleneck(nn.Module):
+    def __init__(self, channels_in: int, stage: _Stage, stride: int) -> None:
+        super().__init__()
+        width = channels_in * stage.expansion
+        layers: list[nn.Module] = []
+        if stage.expansion > 1:
+            layers += [*_convolution(channels_in, width, 1), nn.ReLU6()]
+        layers += [*_convolution(width, width, stage.kernel, stride=stride, groups=width)]
+        layers += [nn.ReLU6(), *_convolution(width, stage.channels, 1)]
+        self.layers = nn.Sequential(*layers)
+        self.has_shortcut = stride == 1 and channels_in == stage.channels
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.layers(images)
+        return images + out if self.has_shortcut else out
+
+
+class EfficientNetLite0(nn.Module):
+    """[B, 3, H, W] with values (x - 127) / 128 to maps at strides 8, 16, 32 with 40, 112, 320 channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*_convolution(3, 32, 3, stride=2), nn.ReLU6())
+        self.stages = nn.ModuleList()
+        channels = 32
+        for stage in _STAGES:
+            blocks = []
+            for repeat in range(stage.repeats):
+                blocks.append(_InvertedBottleneck(channels, stage, stage.stride if repeat == 0 else 1))
+                channels = stage.channels
+            self.stages.append(nn.Sequential(*blocks))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        maps = []
+        hidden = self.stem(images)
+        for number, stage in enumerate(self.stages):
+            hidden = stage(hidden)
+            if number in _TAPPED_STAGES:
+                maps.append(hidden)
+        return maps
+
+
+def from_published_weights(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename the published tensors, which stand in the same order as ours, and drop the classifier."""
+    ours = EfficientNetLite0().state_dict()
+    theirs = [tensor for name, tensor in published.items() if not name.startswith(("_conv_head", "_fc"))]
+    theirs = theirs[: len(ours)]  # what follows is the classifier's own batch norm
+    renamed = dict(zip(ours, theirs, strict=True))
+    for name, tensor in renamed.items():
+        if tensor.shape != ours[name].shape:
+            raise ValueError(f"{name}: expected {list(ours[name].shape)}, found {list(tensor.shape)}")
+    return renamed

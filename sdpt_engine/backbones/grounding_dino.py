@@ -1,0 +1,252 @@
+"""Grounding DINO and MM-Grounding-DINO of transformers, frozen, split at the point where prompts begin to matter.
+
+Everything before the encoder (image backbone, its projections, text backbone) is constant while a prompt is
+tuned; `encode_images` and `encode_text` compute it once. `detect` runs the rest from these constants.
+
+B images, V image tokens over all levels, T text tokens, Q queries, d model width.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from sdpt_engine.backbones.base import (
+    Caption,
+    DetectorOutput,
+    EncodedImage,
+    EncodedText,
+    FusionSite,
+)
+from sdpt_engine.inject import installed
+from sdpt_engine.prompt import PromptSet
+from sdpt_engine.types import ObjectClass, Pixels
+from sdpt_engine.vocabulary import make_captions
+
+Preprocess = Callable[[Pixels], Tensor]
+
+
+class GroundingDinoDetector:
+    """A `Detector` over `GroundingDinoForObjectDetection` or `MMGroundingDinoForObjectDetection`."""
+
+    def __init__(
+        self, name: str, model: nn.Module, tokenizer: Any, preprocess: Preprocess, device: torch.device
+    ) -> None:
+        self.name = name
+        self.device = device
+        # eval: with dropout and drop path on, targets are noisy and nothing may be cached.
+        self._model: Any = model.to(device).eval().requires_grad_(False)
+        self._tokenizer = tokenizer
+        self._preprocess = preprocess
+        self.digest = _digest(self.fusion_sites())
+
+    @property
+    def model(self) -> nn.Module:
+        """The whole transformers model."""
+        model: nn.Module = self._model
+        return model
+
+    def fusion_sites(self) -> tuple[FusionSite, ...]:
+        sites = []
+        for number, layer in enumerate(self._model.model.encoder.layers):
+            attention = layer.fusion_layer.attn
+            sites.append(
+                FusionSite(
+                    layer=number,
+                    attention=attention,
+                    image_projection=attention.vision_proj,
+                    text_projection=attention.text_proj,
+                    text_norm=layer.fusion_layer.layer_norm_text,
+                    num_heads=attention.num_heads,
+                )
+            )
+        return tuple(sites)
+
+    def replace_attention(self, layer: int, module: nn.Module) -> None:
+        self._model.model.encoder.layers[layer].fusion_layer.attn = module
+
+    def captions(self, classes: Sequence[ObjectClass]) -> list[Caption]:
+        return make_captions(
+            self._tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
+        )
+
+    @torch.no_grad()
+    def encode_text(self, caption: Caption) -> EncodedText:
+        ids = torch.tensor([caption.input_ids], device=self.device)
+        mask, positions = phrase_masks(caption)
+        mask, positions = mask.to(self.device), positions.to(self.device)
+        hidden = self._model.model.text_backbone(
+            input_ids=ids,
+            attention_mask=mask[None, None],
+            token_type_ids=torch.zeros_like(ids),
+            position_ids=positions[None],
+        ).last_hidden_state
+        features = self._model.model.text_projection(hidden)[0]  # [T, d]
+        return EncodedText(caption, features, mask, positions)
+
+    @torch.no_grad()
+    def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
+        return [self._encode_image(image) for image in images]
+
+    def _encode_image(self, image: Pixels) -> EncodedImage:
+        base = self._model.model
+        pixels = self._preprocess(image)[None].to(self.device)  # [1, 3, h, w]
+        mask = torch.ones(pixels.shape[0], *pixels.shape[-2:], dtype=torch.long, device=self.device)
+        features, positions = base.backbone(pixels, mask)
+        levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
+        positions = list(positions)
+        for number in range(len(levels), base.config.num_feature_levels):
+            source = features[-1][0] if number == len(features) else levels[-1]
+            level = base.input_proj_vision[number](source)
+            level_mask = torch.ones(1, *level.shape[-2:], dtype=torch.bool, device=self.device)
+            levels.append(level)
+            positions.append(base.backbone.position_embedding(level, level_mask))
+        height, width = image.shape[:2]
+        return EncodedImage(
+            levels=tuple(level[0].cpu() for level in levels),
+            positions=tuple(position[0].cpu() for position in positions),
+            size_wh=(width, height),
+        )
+
+    def detect(
+        self,
+        images: Sequence[EncodedImage],
+        text: EncodedText,
+        prompts: PromptSet | None = None,
+    ) -> DetectorOutput:
+        constants = self._encoder_inputs(images, text)
+        prompted = nullcontext() if prompts is None else installed(self, prompts, text.caption)
+        with prompted:
+            vision, words = self._model.model.encoder(**constants, return_dict=True)[:2]
+        return self._decode(vision, words, constants, text)
+
+    def _encoder_inputs(
+        self, images: Sequence[EncodedImage], text: EncodedText
+    ) -> dict[str, Any]:
+        """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
+        base = self._model.model
+        sources, masks, places, shapes, ratios = [], [], [], [], []
+        for number in range(len(images[0].levels)):
+            maps = [image.levels[number] for image in images]
+            size = (max(m.shape[-2] for m in maps), max(m.shape[-1] for m in maps))
+            valid = torch.stack([_padded(torch.ones(1, *m.shape[-2:]), size)[0] > 0 for m in maps])
+            sources.append(_flat([_padded(m, size) for m in maps]))
+            position = _flat([_padded(image.positions[number], size) for image in images])
+            places.append(position.to(self.device) + base.level_embed[number])
+            masks.append(valid.flatten(1))
+            shapes.append(size)
+            ratios.append(torch.stack((valid[:, 0].float().mean(1), valid[:, :, 0].float().mean(1)), -1))
+        spatial_shapes = torch.tensor(shapes, dtype=torch.long, device=self.device)
+        starts = torch.cat((spatial_shapes.new_zeros(1), spatial_shapes.prod(1).cumsum(0)[:-1]))
+        batch = len(images)
+        return {
+            "vision_features": torch.cat(sources, 1).to(self.device),  # [B, V, d]
+            "vision_attention_mask": ~torch.cat(masks, 1).to(self.device),  # True = padding
+            "vision_position_embedding": torch.cat(places, 1),
+            "spatial_shapes": spatial_shapes,
+            "spatial_shapes_list": shapes,
+            "level_start_index": starts,
+            "valid_ratios": torch.stack(ratios, 1).to(self.device),  # [B, levels, 2]
+            "text_features": text.features.expand(batch, -1, -1),
+            "text_attention_mask": torch.zeros(
+                batch, len(text.caption.input_ids), dtype=torch.bool, device=self.device
+            ),
+            "text_position_embedding": None,
+            "text_self_attention_masks": ~text.self_attention_mask.expand(batch, -1, -1),
+            "text_position_ids": text.position_ids.expand(batch, -1),
+        }
+
+    def _decode(
+        self, vision: Tensor, words: Tensor, constants: dict[str, Any], text: EncodedText
+    ) -> DetectorOutput:
+        base = self._model.model
+        word_mask = ~constants["text_attention_mask"]
+        padding = constants["vision_attention_mask"]
+        features, anchors = base.generate_encoder_output_proposals(
+            vision, padding, constants["spatial_shapes_list"]
+        )
+        proposal_logits = base.encoder_output_class_embed(features, words, word_mask)
+        proposal_coords = base.encoder_output_bbox_embed(features) + anchors
+        best = proposal_logits.amax(-1).topk(min(base.config.num_queries, features.shape[1]), dim=1)
+        references = proposal_coords.gather(1, best.indices[..., None].expand(-1, -1, 4))
+        references = references.detach().sigmoid()  # [B, Q, 4]
+        if base.config.embedding_init_target:
+            queries = base.query_position_embeddings.weight.expand(len(vision), -1, -1)
+            queries = queries[:, : references.shape[1]]
+        else:
+            index = best.indices[..., None].expand(-1, -1, features.shape[-1])
+            queries = features.gather(1, index).detach()
+        decoded = base.decoder(
+            inputs_embeds=queries,
+            vision_encoder_hidden_states=vision,
+            vision_encoder_attention_mask=~padding,
+            text_encoder_hidden_states=words,
+            text_encoder_attention_mask=constants["text_attention_mask"],
+            reference_points=references,
+            spatial_shapes=constants["spatial_shapes"],
+            spatial_shapes_list=constants["spatial_shapes_list"],
+            level_start_index=constants["level_start_index"],
+            valid_ratios=constants["valid_ratios"],
+            self_attn_mask=None,
+            return_dict=True,
+        )
+        layers = self._heads(decoded, references, words, word_mask)
+        num_tokens = len(text.caption.input_ids)
+        cut = [(logits[..., :num_tokens], boxes) for logits, boxes in layers]
+        return DetectorOutput(
+            logits=cut[-1][0],
+            boxes=cut[-1][1],
+            auxiliary=tuple(cut[:-1]),
+            proposal_logits=proposal_logits[..., :num_tokens],
+            proposal_boxes=proposal_coords.sigmoid(),
+        )
+
+    def _heads(
+        self, decoded: Any, references: Tensor, words: Tensor, word_mask: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Logits and boxes of every decoder layer, first layer first."""
+        hidden = decoded.intermediate_hidden_states  # [B, layers, Q, d]
+        found = []
+        for number in range(hidden.shape[1]):
+            start = references if number == 0 else decoded.intermediate_reference_points[:, number - 1]
+            logits = self._model.class_embed[number](hidden[:, number], words, word_mask)
+            delta = self._model.bbox_embed[number](hidden[:, number])
+            found.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
+        return found
+
+
+def phrase_masks(caption: Caption) -> tuple[Tensor, Tensor]:
+    """Which token sees which (bool [T, T]), and positions that restart in each phrase (int64 [T]).
+
+    A phrase is a class's words with their '.'; [CLS] and [SEP] see only themselves.
+    """
+    length = len(caption.input_ids)
+    mask = torch.eye(length, dtype=torch.bool)
+    positions = torch.zeros(length, dtype=torch.long)
+    for span in caption.token_spans:
+        block = slice(span[0], span[-1] + 2)  # the '.' belongs to the phrase
+        mask[block, block] = True
+        positions[block] = torch.arange(len(span) + 1)
+    return mask, positions
+
+
+def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.pad(level, (0, size[1] - level.shape[-1], 0, size[0] - level.shape[-2]))
+
+
+def _flat(maps: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(maps)).flatten(2).transpose(1, 2)  # [B, h*w, d]
+
+
+def _digest(sites: Sequence[FusionSite]) -> str:
+    digest = hashlib.sha256()
+    for site in sites:
+        for projection in (site.image_projection, site.text_projection):
+            digest.update(projection.weight.detach().float().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,97 @@
+"""The nano backbone: a small MM-Grounding-DINO that ships with the project, for work without a network.
+
+Its encoders (EfficientNet-Lite0, MiniLM) are frozen and lie in their own shards, apart from the trained part.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+from transformers import (
+    BertTokenizer,
+    MMGroundingDinoConfig,
+    MMGroundingDinoForObjectDetection,
+    SwinConfig,
+)
+
+from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0
+from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.errors import BackboneUnavailableError
+from sdpt_engine.types import Pixels
+
+INPUT_PX = 320
+_LEVEL_CHANNELS = (272, 320)  # stride 16: 112 + 4 * 40 of stride 8; stride 32
+
+
+class _NanoImageEncoder(nn.Module):
+    """Stands where transformers has its convolutional encoder: pixels to (map, mask) per level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNetLite0()
+
+    def forward(self, pixels: Tensor, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
+        stride8, stride16, stride32 = self.network(pixels)
+        # Small objects live in the stride-8 map; its four phases become channels at stride 16.
+        middle = torch.cat((stride16, F.pixel_unshuffle(stride8, 2)), dim=1)
+        sizes = [level.shape[-2:] for level in (middle, stride32)]
+        masks = [F.interpolate(mask[None].float(), size=size)[0].bool() for size in sizes]
+        return list(zip((middle, stride32), masks, strict=True))
+
+
+def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
+    """The detector in `folder` (config.json, vocab.txt and three shards)."""
+    missing = [n for n in ("config.json", "vocab.txt", *_SHARDS) if not (folder / n).is_file()]
+    if missing:
+        raise BackboneUnavailableError(
+            f"The nano backbone in '{folder}' is incomplete: {missing} missing. Install sdpt-app again."
+        )
+    model = _empty_model(folder)
+    base: Any = model.model
+    base.backbone.conv_encoder.network.load_state_dict(_shard(folder, "image_encoder"))
+    base.text_backbone.load_state_dict(_shard(folder, "text_encoder"), strict=False)
+    trained = _shard(folder, "trained")
+    unknown = model.load_state_dict(trained, strict=False).unexpected_keys
+    if unknown:
+        raise BackboneUnavailableError(f"'{folder}/trained.safetensors' has foreign keys {unknown[:3]}.")
+    tokenizer = BertTokenizer(str(folder / "vocab.txt"))
+    return GroundingDinoDetector("nano", model, tokenizer, squash_to_input, device)
+
+
+_SHARDS = ("image_encoder.safetensors", "text_encoder.safetensors", "trained.safetensors")
+
+
+def _empty_model(folder: Path) -> MMGroundingDinoForObjectDetection:
+    config = MMGroundingDinoConfig.from_json_file(str(folder / "config.json"))
+    # transformers insists on a backbone of its own; the smallest one is built and replaced.
+    config.backbone_config = SwinConfig(
+        image_size=32, embed_dim=4, depths=[1, 1], num_heads=[1, 1], out_features=["stage1", "stage2"]
+    )
+    model = MMGroundingDinoForObjectDetection(config)
+    base: Any = model.model
+    base.backbone.conv_encoder = _NanoImageEncoder()
+    channels = (*_LEVEL_CHANNELS, _LEVEL_CHANNELS[-1])
+    for number, kernel in enumerate((1, 1, 3)):
+        base.input_proj_vision[number][0] = nn.Conv2d(
+            channels[number], config.d_model, kernel, stride=1 if kernel == 1 else 2, padding=kernel // 2
+        )
+    return model
+
+
+def _shard(folder: Path, name: str) -> dict[str, Tensor]:
+    tensors = load_file(folder / f"{name}.safetensors")
+    return {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
+
+
+def squash_to_input(image: Pixels) -> Tensor:
+    """uint8 [H, W, 3] RGB to float32 [3, 320, 320] with values (x - 127) / 128."""
+    resized = Image.fromarray(image).resize((INPUT_PX, INPUT_PX), Image.Resampling.BILINEAR)
+    pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32)).permute(2, 0, 1)
+    return (pixels - 127.0) / 128.0

@@ -1,0 +1,41 @@
+"""Box arithmetic. The format is in every name: xyxy or cxcywh, pixels or 0..1 as the caller has them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """[..., 4] to [..., 4]."""
+    centre, size = boxes[..., :2], boxes[..., 2:]
+    return torch.cat((centre - size / 2, centre + size / 2), dim=-1)
+
+
+def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
+    """[..., 4] to [..., 4]."""
+    low, high = boxes[..., :2], boxes[..., 2:]
+    return torch.cat(((low + high) / 2, high - low), dim=-1)
+
+
+def iou_xyxy(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of each pair: [N, 4] and [M, 4] to [N, M] in 0..1."""
+    overlap, union = _overlap_and_union(first, second)
+    return overlap / union.clamp(min=1e-9)
+
+
+def giou_xyxy(first: Tensor, second: Tensor) -> Tensor:
+    """Generalised IoU (Rezatofighi et al. 2019) of each pair: [N, 4] and [M, 4] to [N, M] in -1..1."""
+    overlap, union = _overlap_and_union(first, second)
+    low = torch.minimum(first[:, None, :2], second[None, :, :2])
+    high = torch.maximum(first[:, None, 2:], second[None, :, 2:])
+    hull = (high - low).clamp(min=0).prod(dim=-1)
+    return overlap / union.clamp(min=1e-9) - (hull - union) / hull.clamp(min=1e-9)
+
+
+def _overlap_and_union(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    low = torch.maximum(first[:, None, :2], second[None, :, :2])
+    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
+    overlap = (high - low).clamp(min=0).prod(dim=-1)  # [N, M]
+    areas = [(boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=-1) for boxes in (first, second)]
+    return overlap, areas[0][:, None] + areas[1][None, :] - overlap

@@ -1,0 +1,25 @@
+"""The one place that decides where tensors live."""
+
+from __future__ import annotations
+
+import torch
+
+from sdpt_engine.errors import BackboneUnavailableError
+
+
+def resolve_device(wanted: str) -> torch.device:
+    """auto: the first GPU if there is one, else the CPU; cpu, cuda or cuda:N as asked."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as error:
+        raise BackboneUnavailableError(
+            f"Device '{wanted}' was asked for, which is none of auto, cpu, cuda, cuda:N."
+        ) from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise BackboneUnavailableError(
+            f"Device '{wanted}' was asked for, but {torch.cuda.device_count()} CUDA devices are "
+            "here. Use --device cpu or --device auto."
+        )
+    return device

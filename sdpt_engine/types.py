@@ -1,0 +1,158 @@
+"""The nouns of the engine, as plain arrays: importing this loads neither torch nor transformers.
+
+Boxes are float32 [N, 4], x1 y1 x2 y2 in pixels of the upright image. Labels are int64 [N], indices into the
+list of classes that travels with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdpt_engine.errors import InvalidExampleError
+
+Boxes = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Scores = NDArray[np.float32]
+Pixels = NDArray[np.uint8]  # [H, W, 3] RGB
+
+
+def no_boxes() -> Boxes:
+    return np.zeros((0, 4), np.float32)
+
+
+def no_labels() -> Labels:
+    return np.zeros((0,), np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectClass:
+    """A class as the engine sees it: an id that outlives renaming, a name, and the text the model reads."""
+
+    id: int
+    name: str
+    prompt_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A labelled image. No boxes at all and `is_exhaustive` makes it a true negative.
+
+    `negatives` are boxes where a class was proposed and rejected by a person.
+    """
+
+    image_path: Path
+    boxes: Boxes
+    labels: Labels
+    is_exhaustive: bool = True
+    negatives: Boxes = field(default_factory=no_boxes)
+    negative_labels: Labels = field(default_factory=no_labels)
+
+    def __post_init__(self) -> None:
+        _check_boxes(self.boxes, self.labels, f"Example '{self.image_path.name}'")
+        _check_boxes(self.negatives, self.negative_labels, f"Example '{self.image_path.name}'")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the detector proposes on one image, best first. `scores` float32 [N] in 0..1."""
+
+    boxes: Boxes
+    scores: Scores
+    labels: Labels
+    size_wh: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        _check_boxes(self.boxes, self.labels, "Prediction")
+        if self.scores.shape != (len(self.boxes),):
+            raise InvalidExampleError(
+                f"Prediction: scores must be [{len(self.boxes)}], found {list(self.scores.shape)}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryMetrics:
+    """Average precision of one class in 0..1; nan where the ground truth has none of it."""
+
+    ap: float
+    ap50: float
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """COCO average precision (IoU .50:.95, and .50) over `num_images` images, in 0..1."""
+
+    ap: float
+    ap50: float
+    per_category: Mapping[str, CategoryMetrics]
+    num_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class TuneConfig:
+    """How to tune. The defaults were chosen on the training parts of the shipped sets."""
+
+    steps: int = 150
+    """Optimiser steps at the most."""
+    num_tokens: int = 8
+    """Shared prototype tokens per fusion layer; 0 leaves only the class-anchored ones."""
+    is_anchored: bool = True
+    """Whether each class owns a prototype token per layer besides the shared ones."""
+    learning_rate: float = 0.1
+    """Adam's peak rate for the shared tokens, after the warm-up."""
+    anchor_learning_rate: float = 0.1
+    """Adam's peak rate for the anchored tokens."""
+    batch_size: int = 4
+    """Images per step."""
+    eval_every: int = 25
+    """Steps between two looks at the held-out images."""
+    patience: int = 4
+    """Looks without a better held-out AP before tuning stops early."""
+    gradient_clip: float = 1.0
+    """Largest norm of the gradient."""
+    logit_bias: float = -4.0
+    """Added to the shared tokens' attention logits, so that tuning starts near the frozen model."""
+    rcond: float = 1e-4
+    """Singular values below this share of the largest count as zero in the inverse projections."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 1), ("num_tokens", 0), ("batch_size", 1), ("eval_every", 1)):
+            if getattr(self, name) < least:
+                raise InvalidExampleError(
+                    f"{name} must be at least {least}, found {getattr(self, name)}."
+                )
+        if self.num_tokens > 128:
+            raise InvalidExampleError(f"num_tokens must be at most 128, found {self.num_tokens}.")
+        if self.num_tokens == 0 and not self.is_anchored:
+            raise InvalidExampleError("There is nothing to tune: no shared and no anchored tokens.")
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step of tuning, for whoever watches."""
+
+    step: int
+    total_steps: int
+    loss: float
+    parts: Mapping[str, float]
+    lr: float
+    seconds: float
+    val: Metrics | None = None
+
+
+def _check_boxes(boxes: Boxes, labels: Labels, owner: str) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype != np.float32:
+        raise InvalidExampleError(
+            f"{owner}: boxes must be float32 [N, 4], found {boxes.dtype} {list(boxes.shape)}."
+        )
+    if labels.shape != (len(boxes),) or labels.dtype != np.int64:
+        raise InvalidExampleError(
+            f"{owner}: labels must be int64 [{len(boxes)}], found {labels.dtype} {list(labels.shape)}."
+        )
+    if len(boxes) and not (np.isfinite(boxes).all() and (boxes[:, 2:] > boxes[:, :2]).all()):
+        raise InvalidExampleError(f"{owner}: each box needs finite numbers with x2 > x1, y2 > y1.")
