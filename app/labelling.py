@@ -60,7 +60,7 @@ def apply_edits(
     with workspace.database.write() as tx:
         images.get(tx, image_id)
         for edit in edits:
-            _check_uid(edit.uid)
+            check_uid(edit.uid)
             _apply(tx, image_id, edit, author=author, at=at)
         return annotations.for_image(tx, image_id)
 
@@ -107,6 +107,7 @@ def image_json(image: Image) -> dict[str, Any]:
     return {
         "id": image.id,
         "relative_path": image.relative_path,
+        "sha256": image.sha256,
         "width": image.width,
         "height": image.height,
         "is_reviewed": image.reviewed_at is not None,
@@ -149,7 +150,7 @@ def category_json(category: Category) -> dict[str, Any]:
     }
 
 
-def _check_uid(uid: str) -> None:
+def check_uid(uid: str) -> None:
     if not 0 < len(uid) <= _LONGEST_UID or not uid.isascii() or not uid.isprintable():
         raise InvalidEditError(
             f"A box needs a uid of 1 to {_LONGEST_UID} plain characters; found {uid!r:.80}."
