@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def installed(detector: Detector, prompts: PromptSet, caption: Caption) -> Iterator[None]:
-    """Swaps the fusion attentions; on leaving, by return or by error, the originals are back."""
+def installed(
+    detector: Detector, prompts: PromptSet | None, caption: Caption
+) -> Iterator[None]:
+    """Swaps the fusion attentions; on leaving, by return or by error, the originals are back.
+
+    Without prompts the detector is left as it is.
+    """
     with ExitStack() as undo:
+        if prompts is None:
+            yield
+            return
         for site in detector.fusion_sites():
             prompt = prompts.layer(site.layer)
             if prompt is None:

@@ -36,6 +36,15 @@ class Target:
     negatives: Tensor
     negative_classes: Tensor
 
+    def to(self, device: torch.device) -> Target:
+        return Target(
+            boxes=self.boxes.to(device),
+            classes=self.classes.to(device),
+            is_exhaustive=self.is_exhaustive,
+            negatives=self.negatives.to(device),
+            negative_classes=self.negative_classes.to(device),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -61,7 +70,8 @@ def detection_loss(
         for index, target in enumerate(targets):
             stage = Stage(logits[index][:, columns], boxes[index])
             assign = _assign_densely if name == "proposal" else _assign_once
-            naming, placing = _stage_loss(stage, target, class_tokens, assign(stage, target, class_tokens))
+            assigned = assign(stage, target, class_tokens)
+            naming, placing = _stage_loss(stage, target, class_tokens, assigned)
             for part, value in ((f"{name}_naming", naming), (f"{name}_placing", placing)):
                 total = total + value / boxes_in_batch
                 parts[part] = parts.get(part, 0.0) + float(value.detach()) / boxes_in_batch

@@ -1,0 +1,169 @@
+"""A tuned prompt on disk: `prompt.safetensors` with the learnt tensors only, and `bundle.json`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
+from sdpt_engine.prompt import PromptSet
+from sdpt_engine.types import ObjectClass
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import Detector
+
+FORMAT_VERSION = 1
+TENSORS_NAME, MANIFEST_NAME = "prompt.safetensors", "bundle.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBundle:
+    """Everything needed to use a tuned prompt again on the same backbone.
+
+    `thresholds` maps class id to a score in 0..1. `config` holds the TuneConfig's fields,
+    `metrics` what was measured on the held-out examples.
+    """
+
+    backbone: str
+    backbone_digest: str
+    categories: tuple[ObjectClass, ...]
+    tensors: Mapping[str, Tensor]
+    thresholds: Mapping[int, float]
+    config: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    train_digest: str
+    created_at: datetime
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def num_parameters(self) -> int:
+        return sum(tensor.numel() for tensor in self.tensors.values())
+
+    def prompts_for(self, detector: Detector) -> PromptSet:
+        """The prompt, ready for `detector.detect`; refused on a foreign backbone."""
+        self.check_backbone(detector)
+        prompts = PromptSet(
+            detector.fusion_sites(),
+            [item.id for item in self.categories],
+            num_tokens=int(self.config["num_tokens"]),
+            anchored=bool(self.config["is_anchored"]),
+            logit_bias=float(self.config["logit_bias"]),
+            rcond=float(self.config["rcond"]),
+        )
+        try:
+            prompts.load_learnt_tensors(self.tensors)
+        except ValueError as error:
+            raise BundleDamagedError(f"The bundle does not fit itself: {error}") from error
+        return prompts.to(detector.device).requires_grad_(False)
+
+    @staticmethod
+    def load(folder: Path) -> PromptBundle:
+        return load_bundle(folder)
+
+    def check_backbone(self, detector: Detector) -> None:
+        if self.backbone_digest != detector.digest:
+            raise ForeignBackboneError(
+                f"The bundle was tuned on '{self.backbone}' ({self.backbone_digest[:12]}), but the "
+                f"loaded backbone is '{detector.name}' ({detector.digest[:12]}). "
+                "Load the matching backbone or tune again."
+            )
+
+    def save(self, folder: Path) -> Path:
+        """Writes the folder in one rename. An older bundle of that name is replaced."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+        unfinished.mkdir()
+        try:
+            contiguous = {name: value.contiguous() for name, value in self.tensors.items()}
+            save_file(contiguous, unfinished / TENSORS_NAME)
+            _write_durably(unfinished / MANIFEST_NAME, json.dumps(self._manifest(), indent=1))
+            if folder.exists():
+                shutil.rmtree(folder)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return folder
+
+    def _manifest(self) -> dict[str, Any]:
+        return {
+            "format_version": self.format_version,
+            "backbone": self.backbone,
+            "backbone_digest": self.backbone_digest,
+            "categories": [
+                {"id": item.id, "name": item.name, "prompt_text": item.prompt_text}
+                for item in self.categories
+            ],
+            "thresholds": {str(key): value for key, value in self.thresholds.items()},
+            "config": dict(self.config),
+            "metrics": dict(self.metrics),
+            "train_digest": self.train_digest,
+            "created_at": self.created_at.astimezone(UTC).isoformat(),
+        }
+
+
+def load_bundle(folder: Path) -> PromptBundle:
+    """Reads a saved bundle; says whether it is too new, or what about it is broken."""
+    manifest = _read_manifest(folder)
+    version = manifest.get("format_version")
+    if not isinstance(version, int):
+        raise BundleDamagedError(f"Bundle '{folder}' names no format version. Tune again.")
+    if version > FORMAT_VERSION:
+        raise BundleTooNewError(
+            f"Bundle '{folder}' has format {version}, but this version reads up to "
+            f"{FORMAT_VERSION}. Upgrade sdpt-app."
+        )
+    try:
+        return PromptBundle(
+            backbone=manifest["backbone"],
+            backbone_digest=manifest["backbone_digest"],
+            categories=tuple(ObjectClass(**item) for item in manifest["categories"]),
+            tensors=_read_tensors(folder),
+            thresholds={int(key): float(v) for key, v in manifest["thresholds"].items()},
+            config=manifest["config"],
+            metrics=manifest["metrics"],
+            train_digest=manifest["train_digest"],
+            created_at=datetime.fromisoformat(manifest["created_at"]),
+            format_version=version,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BundleDamagedError(
+            f"'{folder / MANIFEST_NAME}' is incomplete: {error!r}. Tune again."
+        ) from error
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST_NAME
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleDamagedError(f"'{path}' cannot be read: {error}. Tune again.") from error
+    if not isinstance(manifest, dict):
+        raise BundleDamagedError(f"'{path}' holds no object. Tune again.")
+    return manifest
+
+
+def _read_tensors(folder: Path) -> dict[str, Tensor]:
+    path = folder / TENSORS_NAME
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise BundleDamagedError(f"'{path}' cannot be read: {error}. Tune again.") from error
+    return tensors
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())

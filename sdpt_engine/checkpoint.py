@@ -1,0 +1,50 @@
+"""The state of a tuning run on disk, so that a killed run goes on as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sdpt_engine.errors import InvalidExampleError
+
+FILE_NAME = "checkpoint.pt"
+
+
+def save_checkpoint(folder: Path, run_digest: str, state: Mapping[str, Any]) -> Path:
+    """Writes beside, then renames: a reader finds the old checkpoint or the new one, whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    unfinished = path.with_suffix(".writing")
+    with unfinished.open("wb") as stream:
+        torch.save({"run_digest": run_digest, "state": dict(state)}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+    return path
+
+
+def load_checkpoint(folder: Path, run_digest: str) -> dict[str, Any] | None:
+    """The saved state, or None where there is none. Another run's checkpoint is refused."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    try:
+        # weights_only: a checkpoint is data, and must not be able to run code.
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        found, state = saved["run_digest"], saved["state"]
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        raise InvalidExampleError(
+            f"Checkpoint '{path}' cannot be read: {error}. Remove it and tune again."
+        ) from error
+    if found != run_digest:
+        raise InvalidExampleError(
+            f"Checkpoint '{path}' belongs to a run with other labels or settings "
+            f"('{found[:12]}', not '{run_digest[:12]}'). Remove it or tune in another folder."
+        )
+    restored: dict[str, Any] = state
+    return restored
