@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
-from huggingface_hub.utils import get_session
 from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoModelForZeroShotObjectDetection,
     AutoTokenizer,
-    GroundingDinoImageProcessor,
+    GroundingDinoImageProcessorPil,
 )
 
 from sdpt_engine.backbones.base import Detector
@@ -29,6 +29,8 @@ _WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_m
 def load_from_hub_or_folder(name: str, device: torch.device) -> Detector:
     """Load `name`; only what is not on this machine yet is asked of the hub."""
     is_local = Path(name).is_dir() or is_available_locally(name)
+    if not is_local and not can_download(name):  # transformers would retry for half a minute
+        raise _unavailable(name, "the hub does not answer for it")
     try:
         config = AutoConfig.from_pretrained(name, local_files_only=is_local)
         _require_known_family(name, config.model_type)
@@ -36,12 +38,15 @@ def load_from_hub_or_folder(name: str, device: torch.device) -> Detector:
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=is_local)
         preprocess = _preprocessing(name, is_local)
     except (OSError, ValueError) as error:
-        raise BackboneUnavailableError(
-            f"Backbone '{name}' is neither on this machine nor can it be downloaded "
-            f"({str(error).splitlines()[0]}). Connect once to download it, name a folder written by "
-            "save_pretrained, or use --backbone nano."
-        ) from error
+        raise _unavailable(name, str(error).splitlines()[0]) from error
     return GroundingDinoDetector(name, model, tokenizer, preprocess, device)
+
+
+def _unavailable(name: str, reason: str) -> BackboneUnavailableError:
+    return BackboneUnavailableError(
+        f"Backbone '{name}' is neither on this machine nor can it be downloaded ({reason}). Connect "
+        "once to download it, name a folder written by save_pretrained, or use --backbone nano."
+    )
 
 
 def is_available_locally(name: str) -> bool:
@@ -58,20 +63,12 @@ def can_download(name: str, *, timeout_s: float = 3.0) -> bool:
     """Whether the hub answers for `name` just now. Asks once, briefly; never when offline mode is set."""
     if constants.HF_HUB_OFFLINE or name.count("/") != 1:
         return False
+    request = urllib.request.Request(hf_hub_url(name, _CONFIG_FILE), method="HEAD")
     try:
-        url = hf_hub_url(name, _CONFIG_FILE)
-        answer = get_session().head(url, timeout=timeout_s, follow_redirects=True)
-    except OSError:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return bool(answer.status == 200)
+    except OSError:  # no network, no such model, no permission
         return False
-    except _network_errors():
-        return False
-    return bool(answer.status_code == 200)
-
-
-def _network_errors() -> tuple[type[Exception], ...]:
-    import httpx  # what huggingface_hub's session raises; not a dependency of ours otherwise
-
-    return (httpx.HTTPError,)
 
 
 def _require_known_family(name: str, family: str) -> None:
@@ -83,9 +80,9 @@ def _require_known_family(name: str, family: str) -> None:
 
 def _preprocessing(name: str, is_local: bool) -> Any:
     try:
-        processor = GroundingDinoImageProcessor.from_pretrained(name, local_files_only=is_local)
+        processor = GroundingDinoImageProcessorPil.from_pretrained(name, local_files_only=is_local)
     except OSError:  # a folder with weights only: the published settings are the default
-        processor = GroundingDinoImageProcessor()
+        processor = GroundingDinoImageProcessorPil()
 
     def preprocess(image: Pixels) -> Tensor:
         pixels: Tensor = processor(image, return_tensors="pt")["pixel_values"][0]

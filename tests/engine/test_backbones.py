@@ -1,0 +1,66 @@
+"""The split detector does what the whole transformers model does."""
+
+import numpy as np
+import pytest
+import torch
+
+from sdpt_engine.backbones import load_detector
+from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.errors import BackboneUnavailableError
+from sdpt_engine.types import ObjectClass
+from tests.engine.conftest import to_pixels
+
+
+def _image(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(height).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+def test_encoding_once_and_detecting_equals_the_whole_model(
+    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+) -> None:
+    image = _image(64, 96)
+    (caption,) = tiny_detector.captions(classes)
+    with torch.no_grad():
+        whole = tiny_detector.model(
+            pixel_values=to_pixels(image)[None], input_ids=torch.tensor([caption.input_ids])
+        )
+        split = tiny_detector.detect(
+            tiny_detector.encode_images([image]), tiny_detector.encode_text(caption)
+        )
+    length = len(caption.input_ids)
+    torch.testing.assert_close(split.logits, whole.logits[..., :length], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(split.boxes, whole.pred_boxes, atol=1e-5, rtol=1e-5)
+
+
+def test_a_batch_of_unequal_images_gives_what_each_gives_alone(
+    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+) -> None:
+    images = tiny_detector.encode_images([_image(64, 96), _image(96, 64)])
+    text = tiny_detector.encode_text(tiny_detector.captions(classes)[0])
+    with torch.no_grad():
+        together = tiny_detector.detect(images, text)
+        alone = [tiny_detector.detect([image], text) for image in images]
+    for index, single in enumerate(alone):
+        best = single.logits[0].amax(-1).sigmoid().sort().values
+        batched = together.logits[index].amax(-1).sigmoid().sort().values
+        torch.testing.assert_close(batched, best, atol=1e-4, rtol=1e-3)
+
+
+def test_proposals_of_the_first_stage_carry_gradient(
+    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+) -> None:
+    text = tiny_detector.encode_text(tiny_detector.captions(classes)[0])
+    gate = tiny_detector.model.model.encoder.layers[0].fusion_layer.vision_param
+    gate.requires_grad_(True)
+    output = tiny_detector.detect(tiny_detector.encode_images([_image(64, 64)]), text)
+    logits = output.proposal_logits
+    logits[logits.isfinite()].sum().backward()
+    gate.requires_grad_(False)
+    assert gate.grad is not None
+    assert gate.grad.abs().sum() > 0
+
+
+def test_an_unreachable_backbone_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(BackboneUnavailableError, match="--backbone nano"):
+        load_detector("nobody/no-such-detector", device="cpu")
