@@ -1,0 +1,227 @@
+"""Proposals of a bundle. They are stored, judged and thrown away, but never edited."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from storage import records
+from storage.database import Transaction
+from storage.errors import InvalidBoxError, NotFoundError
+from storage.models import CategoryRow, ImageRow, PredictionRow, PredictionRunRow
+from storage.types import (
+    Box,
+    NewPrediction,
+    PredictionCounts,
+    QueuedImage,
+    QueueOrder,
+    StoredPrediction,
+    Verdict,
+)
+
+_SMALLEST_PX = 1.0
+
+
+def get(tx: Transaction, prediction_id: int) -> StoredPrediction:
+    row = tx.get(PredictionRow, prediction_id)
+    if row is None:
+        raise NotFoundError(
+            f"There is no proposal {prediction_id}; a newer run may have replaced it. "
+            "Load the image again."
+        )
+    return records.prediction(row)
+
+
+def for_image(
+    tx: Transaction,
+    image_id: int,
+    *,
+    bundle_id: int | None = None,
+    verdict: Verdict | None = None,
+    min_score: float = 0.0,
+) -> list[StoredPrediction]:
+    """The proposals on an image, surest first."""
+    statement = select(PredictionRow).where(PredictionRow.image_id == image_id)
+    if bundle_id is not None:
+        statement = statement.where(PredictionRow.bundle_id == bundle_id)
+    if verdict is not None:
+        statement = statement.where(PredictionRow.verdict == verdict.value)
+    statement = statement.where(PredictionRow.score >= min_score)
+    rows = tx.scalars(statement.order_by(PredictionRow.score.desc(), PredictionRow.id))
+    return [records.prediction(row) for row in rows]
+
+
+def rejected_for_image(tx: Transaction, image_id: int) -> list[StoredPrediction]:
+    """What people said is not there, whichever bundle proposed it."""
+    return for_image(tx, image_id, verdict=Verdict.REJECTED)
+
+
+def replace_for_image(
+    tx: Transaction,
+    *,
+    bundle_id: int,
+    image_id: int,
+    predictions: Sequence[NewPrediction],
+    at: datetime,
+) -> int:
+    """Store what the bundle proposes on the image, in place of what nobody has judged yet.
+
+    Left out: what repeats a judged proposal, what is smaller than a pixel, and classes that were
+    removed since the run began. Boxes are clipped to the image. Returns how many were stored.
+    """
+    of_run = (PredictionRow.bundle_id == bundle_id, PredictionRow.image_id == image_id)
+    tx.execute(delete(PredictionRow).where(*of_run, PredictionRow.verdict == Verdict.PENDING.value))
+    judged = {(p.category_id, p.box) for p in for_image(tx, image_id, bundle_id=bundle_id)}
+    rows = [
+        {
+            "image_id": image_id,
+            "bundle_id": bundle_id,
+            "category_id": category_id,
+            "score": score,
+            "verdict": Verdict.PENDING.value,
+            **dict(zip(("x1", "y1", "x2", "y2"), box, strict=True)),
+        }
+        for category_id, box, score in _storable(tx, image_id, predictions)
+        if (category_id, box) not in judged
+    ]
+    if rows:
+        tx.execute(insert(PredictionRow), rows)
+    _record_run(tx, bundle_id, image_id, at)
+    return len(rows)
+
+
+def done_image_ids(tx: Transaction, bundle_id: int, since: datetime | None = None) -> set[int]:
+    """The images that the bundle has been run on (since then), with or without proposals."""
+    statement = select(PredictionRunRow.image_id).where(PredictionRunRow.bundle_id == bundle_id)
+    if since is not None:
+        statement = statement.where(PredictionRunRow.at >= since)
+    return set(tx.scalars(statement))
+
+
+def judge(
+    tx: Transaction, prediction_id: int, verdict: Verdict, at: datetime | None
+) -> StoredPrediction:
+    """Stamp what a person said; `Verdict.PENDING` takes a verdict back."""
+    judged_at = None if verdict is Verdict.PENDING else at
+    tx.execute(
+        update(PredictionRow)
+        .where(PredictionRow.id == prediction_id)
+        .values(verdict=verdict.value, judged_at=judged_at)
+    )
+    return get(tx, prediction_id)
+
+
+def delete_for_bundle(tx: Transaction, bundle_id: int) -> int:
+    """Throw away what nobody has judged; returns how many. Verdicts stay."""
+    gone = tx.execute(
+        delete(PredictionRow)
+        .where(PredictionRow.bundle_id == bundle_id)
+        .where(PredictionRow.verdict == Verdict.PENDING.value)
+        .returning(PredictionRow.id)
+    )
+    number = len(gone.all())
+    tx.execute(delete(PredictionRunRow).where(PredictionRunRow.bundle_id == bundle_id))
+    return number
+
+
+def counts(tx: Transaction, bundle_id: int) -> PredictionCounts:
+    rows = tx.execute(
+        select(PredictionRow.verdict, func.count())
+        .where(PredictionRow.bundle_id == bundle_id)
+        .group_by(PredictionRow.verdict)
+    )
+    found: dict[str, int] = dict(rows.tuples().all())
+    runs = select(func.count()).select_from(PredictionRunRow).filter_by(bundle_id=bundle_id)
+    return PredictionCounts(
+        total=sum(found.values()),
+        pending=found.get(Verdict.PENDING, 0),
+        accepted=found.get(Verdict.ACCEPTED, 0),
+        corrected=found.get(Verdict.CORRECTED, 0),
+        rejected=found.get(Verdict.REJECTED, 0),
+        num_images=tx.scalar(runs) or 0,
+    )
+
+
+def review_queue(
+    tx: Transaction,
+    *,
+    bundle_id: int,
+    order: QueueOrder | str = QueueOrder.LEAST_CERTAIN,
+    limit: int = 100,
+    offset: int = 0,
+    min_score: float = 0.0,
+) -> list[QueuedImage]:
+    """The images whose proposals wait for a person; not reviewed, skipped or missing ones."""
+    # 1 at a score of one half, 0 at a score of nought or one
+    uncertainty = func.max(1.0 - func.abs(2.0 * PredictionRow.score - 1.0))
+    number = func.count()
+    statement = (
+        select(PredictionRow.image_id, uncertainty, number)
+        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
+        .where(PredictionRow.bundle_id == bundle_id)
+        .where(PredictionRow.verdict == Verdict.PENDING.value)
+        .where(PredictionRow.score >= min_score)
+        .where(ImageRow.reviewed_at.is_(None), ImageRow.skipped_at.is_(None))
+        .where(ImageRow.missing_at.is_(None))
+        .group_by(PredictionRow.image_id)
+        .order_by(_ordering(QueueOrder(order), uncertainty, number), PredictionRow.image_id)
+        .limit(limit)
+        .offset(offset)
+    )
+    return [QueuedImage(*row) for row in tx.execute(statement)]
+
+
+def _ordering(
+    order: QueueOrder, uncertainty: ColumnElement[float], number: ColumnElement[int]
+) -> ColumnElement[Any]:
+    orders: dict[QueueOrder, ColumnElement[Any]] = {
+        QueueOrder.LEAST_CERTAIN: uncertainty.desc(),
+        QueueOrder.MOST_CERTAIN: uncertainty.asc(),
+        QueueOrder.MOST_PROPOSALS: number.desc(),
+        QueueOrder.PATH: func.max(ImageRow.relative_path).asc(),
+    }
+    return orders[order]
+
+
+def _storable(
+    tx: Transaction, image_id: int, predictions: Iterable[NewPrediction]
+) -> list[tuple[int, Box, float]]:
+    size = tx.execute(select(ImageRow.width, ImageRow.height).filter_by(id=image_id)).first()
+    if size is None:
+        raise NotFoundError(f"There is no image with id {image_id}.")
+    living = set(tx.scalars(select(CategoryRow.id)))
+    clipped = [(p.category_id, _clipped(p, size[0], size[1]), float(p.score)) for p in predictions]
+    return [
+        (category_id, box, score)
+        for category_id, box, score in clipped
+        if category_id in living
+        and box[2] - box[0] >= _SMALLEST_PX
+        and box[3] - box[1] >= _SMALLEST_PX
+    ]
+
+
+def _clipped(prediction: NewPrediction, width: int, height: int) -> Box:
+    if not all(math.isfinite(value) for value in (*prediction.box, prediction.score)):
+        raise InvalidBoxError(
+            f"A proposal needs finite numbers; found box {prediction.box}, score "
+            f"{prediction.score}. The detector's output is broken."
+        )
+    x1, y1, x2, y2 = (float(value) for value in prediction.box)
+    return (
+        round(min(max(x1, 0.0), width), 3),
+        round(min(max(y1, 0.0), height), 3),
+        round(min(max(x2, 0.0), width), 3),
+        round(min(max(y2, 0.0), height), 3),
+    )
+
+
+def _record_run(tx: Transaction, bundle_id: int, image_id: int, at: datetime) -> None:
+    statement = insert(PredictionRunRow).values(bundle_id=bundle_id, image_id=image_id, at=at)
+    tx.execute(
+        statement.on_conflict_do_update(index_elements=["bundle_id", "image_id"], set_={"at": at})
+    )
