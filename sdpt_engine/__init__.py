@@ -1,1 +1,61 @@
+"""SDPT prompt tuning inside frozen, fusion-based vision-language detectors.
 
+    detector = load_detector("nano")
+    result = tune(detector, train, val, TuneConfig(), categories=classes)
+    proposals = Predictor(detector, classes, result.bundle).predict([path])
+
+The names below are loaded when they are first used, so that the error and record types cost no import of torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from sdpt_engine.types import (
+    CategoryMetrics,
+    Example,
+    Metrics,
+    ObjectClass,
+    Prediction,
+    StepReport,
+    TuneConfig,
+)
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones import load_detector
+    from sdpt_engine.bundle import PromptBundle
+    from sdpt_engine.metrics import evaluate
+    from sdpt_engine.predictor import Predictor
+    from sdpt_engine.tuning import TuneResult, tune
+
+__all__ = [
+    "CategoryMetrics",
+    "Example",
+    "Metrics",
+    "ObjectClass",
+    "Prediction",
+    "Predictor",
+    "PromptBundle",
+    "StepReport",
+    "TuneConfig",
+    "TuneResult",
+    "evaluate",
+    "load_detector",
+    "tune",
+]
+
+_WHERE = {
+    "load_detector": "sdpt_engine.backbones",
+    "PromptBundle": "sdpt_engine.bundle",
+    "evaluate": "sdpt_engine.metrics",
+    "Predictor": "sdpt_engine.predictor",
+    "TuneResult": "sdpt_engine.tuning",
+    "tune": "sdpt_engine.tuning",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'sdpt_engine' has no attribute '{name}'")
+    return getattr(importlib.import_module(_WHERE[name]), name)
