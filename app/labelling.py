@@ -151,15 +151,14 @@ def category_json(category: Category) -> dict[str, Any]:
 
 
 def check_uid(uid: str) -> None:
+    """A uid comes from the browser and is stored and shown: short and plain."""
     if not 0 < len(uid) <= _LONGEST_UID or not uid.isascii() or not uid.isprintable():
         raise InvalidEditError(
             f"A box needs a uid of 1 to {_LONGEST_UID} plain characters; found {uid!r:.80}."
         )
 
 
-def _apply(
-    tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datetime
-) -> None:
+def _apply(tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datetime) -> None:
     existing = _box_of_image(tx, image_id, edit.uid)
     if isinstance(edit, CreateBox):
         _create(tx, image_id, edit, author=author, at=at)
@@ -180,12 +179,12 @@ def _apply(
         if existing.prediction_id is not None:
             predictions.judge(tx, existing.prediction_id, Verdict.REJECTED, at)
     elif not _was_deleted(tx, image_id, edit.uid):
-        raise InvalidEditError(f"Box {edit.uid} cannot be deleted: image {image_id} has no such box.")
+        raise InvalidEditError(
+            f"Box {edit.uid} cannot be deleted: image {image_id} has no such box."
+        )
 
 
-def _create(
-    tx: Transaction, image_id: int, edit: CreateBox, *, author: str, at: datetime
-) -> None:
+def _create(tx: Transaction, image_id: int, edit: CreateBox, *, author: str, at: datetime) -> None:
     if annotations.find(tx, edit.uid) is None and _was_deleted(tx, image_id, edit.uid):
         # Undo of a deletion: the same box comes back with its id and where it came from.
         restored = annotations.restore(tx, edit.uid, author=author, at=at)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.errors import SettingsError
 from app.workspace import Workspace
-from sdpt_engine import backbones
+from sdpt_engine.availability import can_download, is_available_locally
 from storage import projects
 
 DEFAULT_HUB_ID = "IDEA-Research/grounding-dino-tiny"
@@ -95,9 +95,9 @@ def _explicit(remembered: str | None, asked: str) -> BackboneChoice:
 def _automatic(remembered: str | None) -> BackboneChoice:
     if remembered is not None:
         return BackboneChoice(remembered, "remembered by this workspace")
-    if backbones.is_available_locally(DEFAULT_HUB_ID):
+    if is_available_locally(DEFAULT_HUB_ID):
         return BackboneChoice(DEFAULT_HUB_ID, "found in the local model cache")
-    if backbones.can_download(DEFAULT_HUB_ID, DOWNLOAD_CHECK_S):
+    if can_download(DEFAULT_HUB_ID, timeout_s=DOWNLOAD_CHECK_S):
         return BackboneChoice(DEFAULT_HUB_ID, "will be downloaded once")
     return BackboneChoice(
         NANO,
