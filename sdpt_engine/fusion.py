@@ -129,7 +129,8 @@ def _additive(
 
 
 def _split(tokens: Tensor, heads: int) -> Tensor:
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)  # [B, H, L, d]
+    batch, length, width = tokens.shape
+    return tokens.view(batch, length, heads, width // heads).transpose(1, 2)  # [B, H, L, d]
 
 
 def _join(tokens: Tensor) -> Tensor:

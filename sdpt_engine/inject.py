@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def installed(
-    detector: Detector, prompts: PromptSet | None, caption: Caption
-) -> Iterator[None]:
+def installed(detector: Detector, prompts: PromptSet | None, caption: Caption) -> Iterator[None]:
     """Swaps the fusion attentions; on leaving, by return or by error, the originals are back.
 
     Without prompts the detector is left as it is.

@@ -40,7 +40,7 @@ def focal_cost(logits: Tensor, positives: Tensor) -> Tensor:
 def match(
     logits: Tensor, boxes: Tensor, target_boxes: Tensor, *, positives: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Hungarian assignment: (query indices, target indices), each [min(Q, N)]; boxes cxcywh 0..1."""
+    """Hungarian assignment of boxes cxcywh 0..1: (queries, targets), each [min(Q, N)]."""
     overlap = paired_iou(cxcywh_to_xyxy(boxes)[:, None], cxcywh_to_xyxy(target_boxes)[None])[1]
     distance = torch.cdist(boxes.float(), target_boxes.float(), p=1)
     naming = CLASS_COST * focal_cost(logits, positives)

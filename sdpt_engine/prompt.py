@@ -91,9 +91,7 @@ class PromptSet(nn.Module):
         num_anchored = len(self.class_ids) if anchored else 0
         self.layers = nn.ModuleDict()
         for site in sites:
-            layer = LayerPrompt(
-                site, num_tokens=num_tokens, num_anchored=num_anchored, rcond=rcond
-            )
+            layer = LayerPrompt(site, num_tokens=num_tokens, num_anchored=num_anchored, rcond=rcond)
             self.layers[str(site.layer)] = layer
             log.info(
                 "fusion layer %d: condition of image projection %.1f, of text projection %.1f",

@@ -32,9 +32,7 @@ def best_thresholds(
     return [_best(predictions, examples, label) for label in range(num_classes)]
 
 
-def _best(
-    predictions: Sequence[Prediction], examples: Sequence[Example], label: int
-) -> Threshold:
+def _best(predictions: Sequence[Prediction], examples: Sequence[Example], label: int) -> Threshold:
     scores: list[float] = []
     hits: list[bool] = []
     num_true = 0

@@ -227,7 +227,7 @@ class _Run:
             output = self.detector.detect([view.image for view in views], text, self.prompts)
             targets = [view.target(places).to(self.detector.device) for view in views]
             loss, pieces = detection_loss(output, targets, text.caption)
-            loss.backward()
+            torch.autograd.backward(loss)
             total += float(loss.detach())
             for name, value in pieces.items():
                 parts[name] = parts.get(name, 0.0) + value
@@ -356,6 +356,7 @@ def _digest_of(
         digest.update(part.encode())
         for example in examples:
             digest.update(f"{example.image_path.name}{example.is_exhaustive}".encode())
-            for array in (example.boxes, example.labels, example.negatives, example.negative_labels):
+            rejected = (example.negatives, example.negative_labels)
+            for array in (example.boxes, example.labels, *rejected):
                 digest.update(array.tobytes() + b"|")
     return digest.hexdigest()

@@ -1,0 +1,106 @@
+"""A bundle survives the disk whole, or says what is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.bundle import PromptBundle, load_bundle
+from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
+from sdpt_engine.types import ObjectClass, TuneConfig
+from tests.engine.test_prompt import make_prompts
+
+
+@pytest.fixture
+def bundle(tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]) -> PromptBundle:
+    return PromptBundle(
+        backbone=tiny_detector.name,
+        backbone_digest=tiny_detector.digest,
+        categories=classes,
+        tensors=make_prompts(tiny_detector, classes, num_tokens=8).learnt_tensors(),
+        thresholds={7: 0.25, 3: 0.5},
+        config=dataclasses.asdict(TuneConfig(num_tokens=8)),
+        metrics={"tuned": {"ap": 0.5}},
+        train_digest="ab" * 32,
+        created_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+
+
+def test_saved_bundle_loads_as_it_was(bundle: PromptBundle, tmp_path: Path) -> None:
+    loaded = load_bundle(bundle.save(tmp_path / "b"))
+    for field in dataclasses.fields(bundle):
+        if field.name != "tensors":
+            assert getattr(loaded, field.name) == getattr(bundle, field.name)
+    assert all(torch.equal(loaded.tensors[name], t) for name, t in bundle.tensors.items())
+
+
+def test_file_holds_the_learnt_tensors_and_nothing_else(
+    bundle: PromptBundle, tmp_path: Path
+) -> None:
+    stored = load_file(bundle.save(tmp_path / "b") / "prompt.safetensors")
+    expected = {f"layers.{n}.{kind}" for n in (0, 1) for kind in ("shared", "anchored")}
+    assert set(stored) == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
+
+
+def test_saving_again_replaces_the_older_one(bundle: PromptBundle, tmp_path: Path) -> None:
+    bundle.save(tmp_path / "b")
+    dataclasses.replace(bundle, thresholds={7: 0.1}).save(tmp_path / "b")
+    assert load_bundle(tmp_path / "b").thresholds == {7: 0.1}
+
+
+def test_loaded_prompt_acts_like_the_live_one(
+    bundle: PromptBundle,
+    tiny_detector: GroundingDinoDetector,
+    classes: tuple[ObjectClass, ...],
+    tmp_path: Path,
+) -> None:
+    live = make_prompts(tiny_detector, classes, num_tokens=8)
+    loaded = load_bundle(bundle.save(tmp_path / "b")).prompts_for(tiny_detector)
+    for layer in (0, 1):
+        mine, theirs = loaded.layer(layer), live.layer(layer)
+        assert mine is not None
+        assert theirs is not None
+        assert torch.equal(mine.text_tokens(), theirs.text_tokens())
+
+
+def test_foreign_backbone_is_refused(
+    bundle: PromptBundle, tiny_detector: GroundingDinoDetector
+) -> None:
+    foreign = dataclasses.replace(bundle, backbone="glip-t", backbone_digest="0" * 64)
+    with pytest.raises(ForeignBackboneError, match=r"tuned on 'glip-t'.*'tiny'"):
+        foreign.prompts_for(tiny_detector)
+
+
+def test_newer_format_is_refused(bundle: PromptBundle, tmp_path: Path) -> None:
+    newer = dataclasses.replace(bundle, format_version=99)
+    with pytest.raises(BundleTooNewError, match="format 99"):
+        load_bundle(newer.save(tmp_path / "b"))
+
+
+@pytest.mark.parametrize("name", ["prompt.safetensors", "bundle.json"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_broken_file_is_named(bundle: PromptBundle, tmp_path: Path, name: str, damage: str) -> None:
+    path = bundle.save(tmp_path / "b") / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(BundleDamagedError, match=name):
+        load_bundle(tmp_path / "b")
+
+
+def test_missing_field_is_named(bundle: PromptBundle, tmp_path: Path) -> None:
+    path = bundle.save(tmp_path / "b") / "bundle.json"
+    manifest = json.loads(path.read_text())
+    del manifest["train_digest"]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(BundleDamagedError, match="train_digest"):
+        load_bundle(tmp_path / "b")

@@ -1,0 +1,78 @@
+"""The fast path against the frozen block on lengthened sequences, and both paths alive."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.fusion import attend_by_concatenation, attend_with_prompts
+
+Pair = tuple[Tensor, Tensor]
+
+
+def padding(lengths: list[int], longest: int) -> Tensor:
+    return torch.arange(longest)[None] >= torch.tensor(lengths)[:, None]
+
+
+@pytest.fixture
+def features() -> Pair:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(2, 30, 64, generator=generator), torch.randn(2, 9, 64, generator=generator)
+
+
+@pytest.fixture
+def prompts() -> Pair:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(5, 64, generator=generator), torch.randn(5, 64, generator=generator)
+
+
+@pytest.mark.parametrize("lengths", [None, ([30, 21], [9, 6])])
+def test_fast_path_equals_the_frozen_block_on_longer_sequences(
+    tiny_detector: GroundingDinoDetector,
+    features: Pair,
+    prompts: Pair,
+    lengths: tuple[list[int], list[int]] | None,
+) -> None:
+    attention = tiny_detector.fusion_sites()[0].attention
+    masks = (None, None) if lengths is None else (padding(lengths[0], 30), padding(lengths[1], 9))
+    expected = attend_by_concatenation(attention, features, prompts, masks=masks)
+    actual = attend_with_prompts(attention, features, prompts, masks=masks)
+    assert torch.allclose(actual[0], expected[0], atol=1e-5)
+    assert torch.allclose(actual[1], expected[1], atol=1e-5)
+
+
+def test_logit_bias_of_log_two_counts_each_token_twice(
+    tiny_detector: GroundingDinoDetector, features: Pair, prompts: Pair
+) -> None:
+    attention = tiny_detector.fusion_sites()[0].attention
+    twice = (prompts[0].repeat(2, 1), prompts[1].repeat(2, 1))
+    expected = attend_by_concatenation(attention, features, twice)
+    actual = attend_with_prompts(attention, features, prompts, logit_bias=math.log(2))
+    assert torch.allclose(actual[0], expected[0], atol=1e-5)
+    assert torch.allclose(actual[1], expected[1], atol=1e-5)
+
+
+def test_no_prompts_leave_the_frozen_outputs(
+    tiny_detector: GroundingDinoDetector, features: Pair
+) -> None:
+    attention = tiny_detector.fusion_sites()[0].attention
+    (image, _), (text, _) = attention(*features)
+    actual = attend_with_prompts(attention, features, (torch.zeros(0, 64), torch.zeros(0, 64)))
+    assert torch.allclose(actual[0], image, atol=1e-5)
+    assert torch.allclose(actual[1], text, atol=1e-5)
+
+
+@pytest.mark.parametrize("changed", [0, 1])
+def test_image_prompt_reaches_the_text_and_text_prompt_the_image(
+    tiny_detector: GroundingDinoDetector, features: Pair, prompts: Pair, changed: int
+) -> None:
+    attention = tiny_detector.fusion_sites()[0].attention
+    moved = (prompts[0] + 1.0 * (changed == 0), prompts[1] + 1.0 * (changed == 1))
+    before = attend_with_prompts(attention, features, prompts)
+    after = attend_with_prompts(attention, features, moved)
+    assert not torch.allclose(before[1 - changed], after[1 - changed], atol=1e-4)
+    assert torch.equal(before[changed], after[changed])

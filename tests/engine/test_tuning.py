@@ -1,0 +1,196 @@
+"""Tuning on the shipped blood smears with nano: few steps, the whole loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sdpt_engine.backbones.base import Detector
+from sdpt_engine.checkpoint import load_checkpoint
+from sdpt_engine.errors import InvalidExampleError, NonFiniteLossError, TuneInterrupted
+from sdpt_engine.predictor import Predictor
+from sdpt_engine.schedule import learning_rate_factor
+from sdpt_engine.thresholds import best_thresholds, true_positives
+from sdpt_engine.tuning import TuneResult, tune
+from sdpt_engine.types import Example, ObjectClass, Prediction, StepReport, TuneConfig
+
+QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, num_tokens=4)
+Run = Callable[..., TuneResult]
+
+
+@dataclasses.dataclass(frozen=True)
+class Smears:
+    categories: tuple[ObjectClass, ...]
+    train: list[Example]
+    val: list[Example]
+
+
+@pytest.fixture(scope="module")
+def smears(sample_folder: Path) -> Smears:
+    document = json.loads((sample_folder / "train.json").read_text())
+    classes = [ObjectClass(c["id"], c["name"], c["name"]) for c in document["categories"]]
+    place = {item.id: index for index, item in enumerate(classes)}
+    examples = []
+    for image in document["images"][:5]:
+        mine = [a for a in document["annotations"] if a["image_id"] == image["id"]]
+        boxes = np.array([a["bbox"] for a in mine], np.float32)
+        boxes[:, 2:] += boxes[:, :2]
+        labels = np.array([place[a["category_id"]] for a in mine], np.int64)
+        examples.append(Example(sample_folder / "images" / image["file_name"], boxes, labels))
+    return Smears(tuple(classes), examples[:3], examples[3:])
+
+
+@pytest.fixture
+def run(nano: Detector, smears: Smears) -> Run:
+    def tuned(config: TuneConfig = QUICK, **options: object) -> TuneResult:
+        chosen = {"categories": smears.categories, **options}
+        return tune(nano, smears.train, smears.val, config, **chosen)  # type: ignore[arg-type]
+
+    return tuned
+
+
+def same_tensors(left: TuneResult, right: TuneResult) -> bool:
+    mine, theirs = left.bundle.tensors, right.bundle.tensors
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
+
+
+def stop_after(num_steps: int) -> Callable[[], bool]:
+    asked = iter(range(1_000))
+    return lambda: next(asked) >= num_steps
+
+
+def test_tuning_lowers_the_loss_and_beats_zero_shot(run: Run) -> None:
+    losses: list[float] = []
+    config = dataclasses.replace(QUICK, steps=20, eval_every=10)
+    result = run(config, on_step=lambda report: losses.append(report.loss))
+    assert np.mean(losses[-4:]) < np.mean(losses[:4])
+    assert result.tuned.ap > result.zero_shot.ap
+
+
+def test_every_step_is_reported_and_held_out_figures_on_time(run: Run) -> None:
+    reports: list[StepReport] = []
+    run(on_step=reports.append)
+    assert [r.step for r in reports] == [1, 2, 3, 4, 5, 6]
+    assert [r.step for r in reports if r.val is not None] == [2, 4, 6]
+
+
+def test_same_seed_gives_the_same_bundle(run: Run) -> None:
+    assert same_tensors(run(), run())
+
+
+def test_another_seed_gives_another_bundle(run: Run) -> None:
+    assert not same_tensors(run(), run(dataclasses.replace(QUICK, seed=1)))
+
+
+@pytest.mark.parametrize("num_steps", [0, 3, 4])
+def test_resumed_run_equals_an_uninterrupted_one(run: Run, tmp_path: Path, num_steps: int) -> None:
+    with pytest.raises(TuneInterrupted) as stopped:
+        run(checkpoint_dir=tmp_path, should_stop=stop_after(num_steps))
+    assert stopped.value.step == num_steps
+    resumed, whole = run(checkpoint_dir=tmp_path), run()
+    assert same_tensors(resumed, whole)
+    assert (resumed.tuned, resumed.zero_shot) == (whole.tuned, whole.zero_shot)
+
+
+def test_killed_run_goes_on_from_its_last_checkpoint(run: Run, tmp_path: Path) -> None:
+    def die(report: StepReport) -> None:
+        if report.step == 5:  # the last checkpoint is of step 4
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint_dir=tmp_path, on_step=die)
+    assert same_tensors(run(checkpoint_dir=tmp_path), run())
+
+
+def test_checkpoint_of_another_run_is_refused(run: Run, tmp_path: Path) -> None:
+    run(checkpoint_dir=tmp_path)
+    with pytest.raises(InvalidExampleError, match="other labels or settings"):
+        run(dataclasses.replace(QUICK, seed=9), checkpoint_dir=tmp_path)
+
+
+def test_cut_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 cut")
+    with pytest.raises(InvalidExampleError, match=r"checkpoint\.pt"):
+        load_checkpoint(tmp_path, "digest")
+
+
+def test_infinite_rate_ends_in_a_clear_error_and_keeps_the_checkpoint(
+    run: Run, tmp_path: Path
+) -> None:
+    wild = dataclasses.replace(QUICK, learning_rate=float("inf"))
+    with pytest.raises(NonFiniteLossError, match="last checkpoint is kept"):
+        run(wild, checkpoint_dir=tmp_path)
+    assert (tmp_path / "checkpoint.pt").is_file()
+
+
+def test_only_the_prompt_trains(run: Run, nano: Detector) -> None:
+    before = nano.digest, [s.attention.state_dict() for s in nano.fusion_sites()]
+    result = run()
+    sizes = [tensor.numel() for tensor in result.bundle.tensors.values()]
+    assert result.trainable_parameters == sum(sizes) == 3 * (4 + 3) * 256
+    for old, site in zip(before[1], nano.fusion_sites(), strict=True):
+        assert all(torch.equal(old[k], v) for k, v in site.attention.state_dict().items())
+
+
+def test_run_stops_early_when_nothing_gets_better(run: Run) -> None:
+    still = dataclasses.replace(
+        QUICK, steps=40, eval_every=1, patience=2, learning_rate=0.0, anchor_learning_rate=0.0
+    )
+    result = run(still)
+    assert (result.steps, result.stopped_early) == (2, True)
+    assert result.tuned == result.step0
+
+
+def test_bundle_predicts_as_well_after_a_round_trip(
+    run: Run, nano: Detector, smears: Smears, tmp_path: Path
+) -> None:
+    bundle = run().bundle
+    paths = [example.image_path for example in smears.val]
+    loaded = bundle.load(bundle.save(tmp_path / "b"))
+    live, again = (Predictor(nano, smears.categories, b).predict(paths) for b in (bundle, loaded))
+    assert all(np.array_equal(a.boxes, b.boxes) for a, b in zip(live, again, strict=True))
+
+
+def test_tuning_works_with_one_image_and_none_held_out(nano: Detector, smears: Smears) -> None:
+    result = tune(nano, smears.train[:1], [], QUICK, categories=smears.categories)
+    assert result.steps == 6
+    assert result.tuned.num_images == 0
+
+
+def test_image_without_boxes_can_be_learnt_from(nano: Detector, smears: Smears) -> None:
+    none = Example(smears.train[0].image_path, np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    result = tune(nano, [none], smears.val, QUICK, categories=smears.categories)
+    assert result.steps == 6
+
+
+def test_no_images_are_refused(nano: Detector, smears: Smears) -> None:
+    with pytest.raises(InvalidExampleError, match="at least one labelled image"):
+        tune(nano, [], smears.val, QUICK, categories=smears.categories)
+
+
+def test_rate_rises_then_falls_to_a_tenth() -> None:
+    factors = [learning_rate_factor(step, 100) for step in range(100)]
+    assert max(factors) == factors[4] == 1.0
+    assert factors[-1] == pytest.approx(0.1, abs=0.01)
+
+
+def test_threshold_lies_where_the_f1_is_best() -> None:
+    boxes = np.array([[0, 0, 10, 10], [20, 0, 30, 10], [50, 50, 60, 60]], np.float32)
+    labels = np.zeros(3, np.int64)
+    scores = np.array([0.9, 0.6, 0.2], np.float32)
+    found = Prediction(boxes, scores, labels, (100, 100))
+    truth = Example(Path("a.png"), boxes[:2], labels[:2])
+    (best,) = best_thresholds([found], [truth], 1)
+    assert best.score == pytest.approx(0.4)
+    assert (best.precision, best.recall) == (1.0, 1.0)
+
+
+def test_second_proposal_of_the_same_object_is_no_hit() -> None:
+    box = np.array([[0, 0, 10, 10]], np.float32)
+    assert true_positives(np.repeat(box, 2, axis=0), box).tolist() == [True, False]
