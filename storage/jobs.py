@@ -141,6 +141,16 @@ def release(tx: Transaction, claim: Claim, at: datetime) -> Job:
     return job
 
 
+def expire_leases_of(tx: Transaction, worker: str, at: datetime) -> None:
+    """Let the leases of a worker that is known to be dead run out now, not at their time."""
+    tx.execute(
+        update(JobRow)
+        .where(JobRow.worker == worker, JobRow.status == JobStatus.RUNNING.value)
+        .values(lease_until=at - timedelta(seconds=1))
+        .execution_options(synchronize_session=False)
+    )
+
+
 def ask_cancel(tx: Transaction, job_id: int, at: datetime) -> Job:
     """A waiting job is cancelled at once; a running one is asked to stop at its next step."""
     job = get(tx, job_id)
