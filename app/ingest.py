@@ -1,6 +1,4 @@
-"""Bring the workspace up to date with its image folder. Files are read; rows are written; nothing else."""
-
-from __future__ import annotations
+"""Bring the workspace up to date with its image folder: files are read, only rows are written."""
 
 import os
 import warnings
@@ -18,10 +16,10 @@ from app.scanning import FoundFile, Reading, Rejected, read_image, scan
 from app.workspace import Workspace
 from storage import annotations, images
 from storage.database import Transaction
+from storage.errors import ConflictError
 from storage.types import Image, ImageFilter, ImageProblem
 
 _BATCH = 200  # rows per transaction: short enough for others to write in between
-_EVERY_IMAGE = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +94,7 @@ class _Run:
 
     def take_in(self, on_progress: OnProgress) -> None:
         """Decode what is new in threads, and write it down in short transactions."""
-        to_read = [file for file in self.files if not self._is_unchanged(file)]
-        self.num_known = len(self.files) - len(to_read)
+        to_read = [file for file in self.files if not self._is_settled_file(file)]
         workers = min(8, os.cpu_count() or 1)
         with warnings.catch_warnings(), ThreadPoolExecutor(workers) as pool:
             # Large but allowed images: our own limit decides, not a warning per image.
@@ -141,16 +138,21 @@ class _Run:
             seconds=seconds,
         )
 
-    def _is_unchanged(self, file: FoundFile) -> bool:
+    def _is_settled_file(self, file: FoundFile) -> bool:
+        """Whether size and time say that the file is as it was: known, or known to be bad."""
+        stamp = (file.size_bytes, file.mtime_ns)
+        problem = self.problems.get(file.relative_path)
+        if problem is not None and (problem.size_bytes, problem.mtime_ns) == stamp:
+            self.rejected.add(file.relative_path)
+            return True
         image = self.known.get(file.relative_path)
-        return (
-            image is not None
-            and image.missing_at is None
-            and (image.size_bytes, image.mtime_ns) == (file.size_bytes, file.mtime_ns)
-        )
+        if image is None or image.missing_at or (image.size_bytes, image.mtime_ns) != stamp:
+            return False
+        self.num_known += 1
+        return True
 
     def _is_settled(self, path: str, present: set[str]) -> bool:
-        """Whether an old problem is over: its file is gone, or a person looked at the image since."""
+        """Whether an old problem is over: its file is gone, or a person looked at it since."""
         if path not in present:
             return True
         image = self.known.get(path)
@@ -191,8 +193,15 @@ class _Run:
     def _reject(self, tx: Transaction, item: Rejected) -> None:
         self.rejected.add(item.relative_path)
         before = self.problems.get(item.relative_path)
-        if before is None or before.reason != item.reason:
-            images.replace_problem(tx, item.relative_path, item.reason, self.at)
+        if before is None or _stamp(before) != _stamp(item):
+            images.replace_problem(
+                tx,
+                item.relative_path,
+                item.reason,
+                self.at,
+                size_bytes=item.size_bytes,
+                mtime_ns=item.mtime_ns,
+            )
         image = self.known.get(item.relative_path)
         if image is not None and image.missing_at is None:
             images.mark_missing(tx, image.id, self.at)
@@ -202,12 +211,17 @@ class _Run:
         if image.missing_at is not None:
             images.mark_missing(tx, image.id, None)
             self.returned.append(image.relative_path)
-        self._write_file(tx, image, reading)
         if image.sha256 == reading.sha256:
+            self._write_file(tx, image, reading)
             self.num_known += image.missing_at is None
             return
         self.changed.append(image.relative_path)
         num_boxes = len(annotations.for_image(tx, image.id))
+        try:
+            self._write_file(tx, image, reading)
+        except ConflictError as error:  # boxes would lie outside: they stay, a person decides
+            images.replace_problem(tx, image.relative_path, str(error), self.at)
+            return
         if num_boxes and image.size_wh != (reading.width, reading.height):
             reason = (
                 f"file changed from {image.width}x{image.height} to {reading.width}x"
@@ -235,18 +249,18 @@ class _Run:
         )
 
 
+def _stamp(problem: ImageProblem | Rejected) -> tuple[str, int, int]:
+    return (problem.reason, problem.size_bytes, problem.mtime_ns)
+
+
 def _every_image(tx: Transaction) -> list[Image]:
-    present = images.list_page(tx, state=ImageFilter.ALL, limit=_EVERY_IMAGE)
-    missing = images.list_page(tx, state=ImageFilter.MISSING, limit=_EVERY_IMAGE)
-    return list({image.id: image for image in [*present, *missing]}.values())
+    return [*images.list_all(tx), *images.list_all(tx, state=ImageFilter.MISSING)]
 
 
 def _no_image(workspace: Workspace, problems: Sequence[ImageProblem]) -> str:
-    first = (
-        f" First of {len(problems)} problems: '{problems[0].relative_path}': " if problems else ""
-    )
-    reason = f"{problems[0].reason}." if problems else ""
+    first = problems[0] if problems else None
+    why = f" {len(problems)} bad, such as '{first.relative_path}': {first.reason}." if first else ""
     return (
         f"The folder '{workspace.data_dir}' holds no usable image (JPEG, PNG, WebP, BMP or TIFF, "
-        f"sub-folders included).{first}{reason} Give --data a folder with images."
+        f"sub-folders included).{why} Give --data a folder with images."
     )

@@ -1,6 +1,4 @@
-"""What a person does to the boxes of one image: all of it in one transaction, safe to send twice."""
-
-from __future__ import annotations
+"""What a person does to the boxes of one image: in one transaction, and safe to send twice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +80,7 @@ def set_skipped(workspace: Workspace, image_id: int, *, is_skipped: bool, at: da
 def image_document(
     workspace: Workspace, image_id: int, *, bundle_id: int | None = None
 ) -> dict[str, Any]:
-    """All that the canvas shows of one image, as JSON: image, annotations, proposals, categories."""
+    """All that the canvas shows of one image: image, annotations, proposals, categories."""
     with workspace.database.read() as tx:
         image = images.get(tx, image_id)
         boxes = annotations.for_image(tx, image_id)
@@ -179,9 +177,7 @@ def _apply(tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datet
         if existing.prediction_id is not None:
             predictions.judge(tx, existing.prediction_id, Verdict.REJECTED, at)
     elif not _was_deleted(tx, image_id, edit.uid):
-        raise InvalidEditError(
-            f"Box {edit.uid} cannot be deleted: image {image_id} has no such box."
-        )
+        raise InvalidEditError(f"Box {edit.uid} cannot be deleted: it is not on image {image_id}.")
 
 
 def _create(tx: Transaction, image_id: int, edit: CreateBox, *, author: str, at: datetime) -> None:
@@ -215,7 +211,7 @@ def _box_of_image(tx: Transaction, image_id: int, uid: str) -> Annotation | None
     found = annotations.find(tx, uid)
     if found is not None and found.image_id != image_id:
         raise InvalidEditError(
-            f"Box {uid} belongs to image {found.image_id}, but the edit was made on image {image_id}."
+            f"Box {uid} belongs to image {found.image_id}; the edit was made on image {image_id}."
         )
     return found
 

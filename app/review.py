@@ -1,6 +1,4 @@
-"""A person judges proposals. A verdict never edits the proposal: it creates a box that remembers it."""
-
-from __future__ import annotations
+"""A person judges proposals: a verdict edits no proposal, it makes a box that remembers it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -52,7 +50,7 @@ def correct(
 
 
 def reject(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
-    """Say that there is no such object; the next tuning learns from it, and it does not come back."""
+    """Say that there is no such object; the next tuning learns that, and it stays away."""
     with workspace.database.write() as tx:
         proposal = predictions.get(tx, prediction_id)
         if proposal.verdict is Verdict.REJECTED:

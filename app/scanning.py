@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +14,13 @@ from pathlib import Path
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "DIB", "TIFF")
 _LARGEST_PIXELS = 178_956_970  # 0.5 GB as RGB: twice Pillow's own mark for a decompression bomb
+# What decoders were seen to raise on damaged files besides OSError.
+_DAMAGE = (
+    *(OSError, ValueError, SyntaxError, EOFError, MemoryError, struct.error, zlib.error),
+    *(IndexError, KeyError, TypeError, OverflowError, ZeroDivisionError),
+)
 _TURNED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 
@@ -33,6 +40,8 @@ class Rejected:
 
     relative_path: str
     reason: str
+    size_bytes: int = 0
+    mtime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +116,28 @@ def _printable(name: str) -> str:
 def read_image(found: FoundFile) -> Reading | Rejected:
     """Hash and decode one file. Damage of any kind is a reason, never an exception."""
     try:
-        with found.path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        with Image.open(found.path, formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > _LARGEST_PIXELS:
-                return Rejected(found.relative_path, _too_large(width, height))
-            orientation = _orientation(image)
-            # A JPEG decoded at an eighth of its size still shows every truncation, eight times
-            # faster; other formats ignore the hint and are decoded in full.
-            image.draft(None, (max(1, width // 8), max(1, height // 8)))
-            image.load()
+        return _read(found)
     except Image.DecompressionBombError:
-        return Rejected(found.relative_path, "image is too large (decompression bomb)")
+        reason = "image is too large to be opened safely (decompression bomb)"
     except UnidentifiedImageError:
-        return Rejected(
-            found.relative_path, "is not a JPEG, PNG, WebP, BMP or TIFF image, whatever its ending"
-        )
-    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
-        return Rejected(found.relative_path, f"image is damaged: {error or type(error).__name__}")
+        reason = "is not a JPEG, PNG, WebP, BMP or TIFF image, whatever its ending"
+    except _DAMAGE as error:
+        reason = f"image is damaged: {str(error) or type(error).__name__}"
+    return Rejected(found.relative_path, reason, found.size_bytes, found.mtime_ns)
+
+
+def _read(found: FoundFile) -> Reading:
+    with found.path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    with Image.open(found.path, formats=_FORMATS) as image:
+        width, height = image.size
+        if width * height > _LARGEST_PIXELS:
+            raise Image.DecompressionBombError(f"{width}x{height}")
+        orientation = _orientation(image)
+        # A JPEG decoded at an eighth of its size still shows every truncation, eight times
+        # faster; other formats ignore the hint and are decoded in full.
+        image.draft(None, (max(1, width // 8), max(1, height // 8)))
+        image.load()
     if orientation in _TURNED:
         width, height = height, width
     return Reading(found, sha256, width, height, orientation)
@@ -137,10 +149,3 @@ def _orientation(image: Image.Image) -> int:
     except (OSError, ValueError, SyntaxError, KeyError, TypeError):
         return 1  # broken EXIF data is ignored by every viewer, so the pixels are shown as they lie
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _too_large(width: int, height: int) -> str:
-    return (
-        f"image is too large: {width}x{height} pixels, more than {_LARGEST_PIXELS:,} "
-        "(decompression bomb)"
-    )

@@ -83,7 +83,15 @@ def choose_backbone(workspace: Workspace, asked: str = AUTO) -> BackboneChoice:
 
 
 def _explicit(remembered: str | None, asked: str) -> BackboneChoice:
-    if remembered in (None, asked):
+    if asked == remembered:
+        return BackboneChoice(asked, "as asked")
+    if asked != NANO and not is_available_locally(asked) and not can_download(asked):
+        # Said before it is remembered: a slip of the pen must not stick to the workspace.
+        raise SettingsError(
+            f"Backbone '{asked}' is neither on this machine nor can it be downloaded. Connect once "
+            "to download it, name a folder written by save_pretrained, or use --backbone nano."
+        )
+    if remembered is None:
         return BackboneChoice(asked, "as asked")
     return BackboneChoice(
         asked,

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from app.errors import DataDirError, PathEscapeError, StateDirError, WorkspaceBusyError
+from storage import projects
 from storage.database import Database
 
 STATE_DIR_NAME = ".sdpt"
@@ -75,7 +76,10 @@ def open_workspace(data_dir: Path, state_dir: Path | None = None) -> Workspace:
     data = _existing_folder(data_dir)
     state = (state_dir or data / STATE_DIR_NAME).expanduser().absolute()
     _make_state_dir(state, is_own=state_dir is not None)
-    return Workspace(data, state.resolve(), Database.open(state.resolve() / "sdpt.sqlite"))
+    database = Database.open(state.resolve() / "sdpt.sqlite")
+    with database.write() as tx:
+        projects.ensure(tx, data.name)
+    return Workspace(data, state.resolve(), database)
 
 
 def _existing_folder(data_dir: Path) -> Path:
@@ -128,7 +132,7 @@ class ServerLock:
         self._file: TextIOWrapper | None = None
 
     def acquire(self, url: str) -> Self:
-        """Take the lock and write down who holds it, or raise WorkspaceBusyError naming the holder."""
+        """Take the lock and note who holds it; raises WorkspaceBusyError that names the holder."""
         # Append mode: a loser must not truncate what the holder wrote.
         file = self._workspace.lock_path.open("a+", encoding="utf-8")
         try:
