@@ -86,7 +86,9 @@ class Heartbeat(AbstractContextManager["Heartbeat"]):
 class Presence(AbstractContextManager["Presence"]):
     """While the block runs, the workspace lists this worker as alive."""
 
-    def __init__(self, workspace: Workspace, worker: str, *, pid: int, host: str, device: str) -> None:
+    def __init__(
+        self, workspace: Workspace, worker: str, *, pid: int, host: str, device: str
+    ) -> None:
         self._workspace, self._worker = workspace, worker
         self._facts = (pid, host, device)
         self._is_over = threading.Event()

@@ -21,7 +21,10 @@ from storage.types import Image
 
 # Pillow's name of a format -> what browsers call it.
 _SHOWN_BY_BROWSERS = {
-    "JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "BMP": "image/bmp",
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "BMP": "image/bmp",
 }
 _UPRIGHT = 1
 _JPEG_QUALITY = 95

@@ -22,7 +22,7 @@ def is_available_locally(name: str) -> bool:
 
 
 def can_download(name: str, *, timeout_s: float = 3.0) -> bool:
-    """Whether the hub answers for `name` just now. Asks once, briefly; never when offline mode is set."""
+    """Whether the hub answers for `name` now. Asks once, briefly; never in offline mode."""
     if constants.HF_HUB_OFFLINE or name.count("/") != 1:
         return False
     request = urllib.request.Request(hf_hub_url(name, CONFIG_FILE), method="HEAD")

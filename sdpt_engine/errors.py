@@ -1,16 +1,16 @@
 """What can go wrong in the engine.
 
-    EngineError
-    ├── InvalidExampleError        an example, prediction or setting breaks its own rules
-    ├── ImageUnreadableError       a picture cannot be decoded
-    ├── VocabularyError            a class cannot be put into words the model reads
-    ├── BackboneUnavailableError   the detector is neither here nor to be had
-    ├── BundleError
-    │   ├── ForeignBackboneError   the bundle was tuned on another detector
-    │   ├── BundleTooNewError      the bundle was written by a newer version
-    │   └── BundleDamagedError     the bundle's files are missing or broken
-    ├── NonFiniteLossError         training left the real numbers; the checkpoint is kept
-    └── TuneInterrupted            tuning was asked to stop; the checkpoint is kept
+EngineError
+├── InvalidExampleError        an example, prediction or setting breaks its own rules
+├── ImageUnreadableError       a picture cannot be decoded
+├── VocabularyError            a class cannot be put into words the model reads
+├── BackboneUnavailableError   the detector is neither here nor to be had
+├── BundleError
+│   ├── ForeignBackboneError   the bundle was tuned on another detector
+│   ├── BundleTooNewError      the bundle was written by a newer version
+│   └── BundleDamagedError     the bundle's files are missing or broken
+├── NonFiniteLossError         training left the real numbers; the checkpoint is kept
+└── TuneInterrupted            tuning was asked to stop; the checkpoint is kept
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ def evaluate(
         return Metrics(0.0, 0.0, nothing, len(truth))
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints whatever happens
         judge = _judge(predictions, truth, len(names))
-    precision = judge.eval["precision"][..., _ALL_AREAS, _HUNDRED_DETECTIONS]  # [IoU, recall, class]
+    precision = judge.eval["precision"][
+        ..., _ALL_AREAS, _HUNDRED_DETECTIONS
+    ]  # [IoU, recall, class]
     per_category = {
         name: CategoryMetrics(_mean(precision[..., k]), _mean(precision[_AP50, :, k]))
         for k, name in enumerate(names)

@@ -69,7 +69,12 @@ class Predictor:
         if not images:
             return []
         parts = [
-            candidates(self.detector.detect(images, text, self.prompts), text.caption, columns, len(self.classes))
+            candidates(
+                self.detector.detect(images, text, self.prompts),
+                text.caption,
+                columns,
+                len(self.classes),
+            )
             for text, columns in zip(self._texts, self._columns, strict=True)
         ]
         scores = torch.cat([part[0] for part in parts], dim=1)  # [B, captions * Q, C]

@@ -67,6 +67,8 @@ class _Progress:
     zero_shot: Metrics
     step0: Metrics
     best: Metrics
+    best_loss: float
+    least_loss: float
     best_step: int
     best_tensors: dict[str, Tensor]
     num_worse: int = 0
@@ -170,7 +172,7 @@ class _Run:
     def _begin(self) -> None:
         started = time.perf_counter()
         zero_shot = self._measure(None)
-        step0 = self._measure(self.prompts)
+        step0, loss = self._measure(self.prompts), self._held_out_loss()
         self.progress = _Progress(
             step=0,
             num_drawn=0,
@@ -178,6 +180,8 @@ class _Run:
             zero_shot=zero_shot,
             step0=step0,
             best=step0,
+            best_loss=loss,
+            least_loss=loss,
             best_step=0,
             best_tensors=self.prompts.learnt_tensors(),
             seconds=time.perf_counter() - started,
@@ -251,13 +255,29 @@ class _Run:
         if not len(self.val):
             progress.best_step, progress.best_tensors = progress.step, self.prompts.learnt_tensors()
             return None
-        seen = self._measure(self.prompts)
-        if (seen.ap, seen.ap50) > (progress.best.ap, progress.best.ap50):
-            progress.best, progress.best_step = seen, progress.step
-            progress.best_tensors, progress.num_worse = self.prompts.learnt_tensors(), 0
-        else:
-            progress.num_worse += 1
+        seen, loss = self._measure(self.prompts), self._held_out_loss()
+        # On a few images AP is coarse, often 0 for a while; the loss tells the way meanwhile.
+        is_best = (seen.ap, -loss) > (progress.best.ap, -progress.best_loss)
+        is_progress = is_best or loss < progress.least_loss
+        progress.num_worse = 0 if is_progress else progress.num_worse + 1
+        progress.least_loss = min(loss, progress.least_loss)
+        if is_best:
+            progress.best, progress.best_loss, progress.best_step = seen, loss, progress.step
+            progress.best_tensors = self.prompts.learnt_tensors()
         return seen
+
+    @torch.no_grad()
+    def _held_out_loss(self) -> float:
+        views = [self.val.view(index) for index in range(len(self.val))]
+        total = 0.0
+        for first in range(0, len(views), EVAL_BATCH):
+            batch = views[first : first + EVAL_BATCH]
+            for text, places in self.texts:
+                output = self.detector.detect([view.image for view in batch], text, self.prompts)
+                targets = [view.target(places).to(self.detector.device) for view in batch]
+                loss = detection_loss(output, targets, text.caption)[0]
+                total += float(loss) * len(batch) / len(views)
+        return total
 
     def _measure(self, prompts: PromptSet | None) -> Metrics:
         if not self.val_examples:

@@ -1,19 +1,27 @@
-"""Human labels. Every change writes its event in the same transaction, so nothing is ever lost silently."""
+"""Human labels. Every change writes its event in the same transaction: nothing is lost silently."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, insert, select
+from sqlalchemy import update as sql_update
 
 from storage import records
 from storage.database import Transaction
 from storage.errors import ConflictError, InvalidBoxError, NotFoundError
-from storage.models import AnnotationEventRow, AnnotationRow, CategoryRow, ImageRow
+from storage.models import (
+    AnnotationEventRow,
+    AnnotationRow,
+    CategoryRow,
+    ImageRow,
+    PredictionRow,
+)
 from storage.types import Annotation, AnnotationEvent, Box, Origin
 
 _SLACK_PX = 1.0  # how far rounding in other tools may push a box over the border
@@ -31,7 +39,9 @@ def for_images(tx: Transaction, image_ids: Sequence[int]) -> dict[int, list[Anno
     for start in range(0, len(image_ids), _CHUNK):
         chunk = image_ids[start : start + _CHUNK]
         rows = tx.scalars(
-            select(AnnotationRow).where(AnnotationRow.image_id.in_(chunk)).order_by(AnnotationRow.id)
+            select(AnnotationRow)
+            .where(AnnotationRow.image_id.in_(chunk))
+            .order_by(AnnotationRow.id)
         )
         for row in rows:
             found[row.image_id].append(records.annotation(row))
@@ -43,12 +53,22 @@ def find(tx: Transaction, uid: str) -> Annotation | None:
     return None if row is None else records.annotation(row)
 
 
+def with_uids(tx: Transaction, uids: Sequence[str]) -> dict[str, Annotation]:
+    """The boxes of these uids that exist, by uid."""
+    found: dict[str, Annotation] = {}
+    for start in range(0, len(uids), _CHUNK):
+        chunk = uids[start : start + _CHUNK]
+        for row in tx.scalars(select(AnnotationRow).where(AnnotationRow.uid.in_(chunk))):
+            found[row.uid] = records.annotation(row)
+    return found
+
+
 def counts_by_category(tx: Transaction) -> dict[int, int]:
     """Number of human boxes per class id."""
     rows = tx.execute(
         select(AnnotationRow.category_id, func.count()).group_by(AnnotationRow.category_id)
     )
-    return {category_id: number for category_id, number in rows}
+    return dict(rows.tuples().all())
 
 
 def create(
@@ -95,7 +115,8 @@ def create(
 def create_many(
     tx: Transaction, new: Iterable[Mapping[str, Any]], *, author: str, at: datetime
 ) -> int:
-    """Add checked boxes in bulk: mappings with uid, image_id, category_id, origin, box."""
+    """Add checked boxes in bulk: mappings with uid, image_id, category_id, origin, box, and id
+    where a deleted box is to get its old id back."""
     number = 0
     remaining = iter(new)
     while chunk := list(islice(remaining, 2_000)):
@@ -131,7 +152,11 @@ def update(
     category_id: int | None = None,
     expected_revision: int | None = None,
 ) -> Annotation:
-    """Move a box or change its class. Raises ConflictError when its revision is not the expected one."""
+    """Move a box or change its class.
+
+    An accepted box that is moved counts as corrected, and as accepted again when moved back.
+    Raises ConflictError when its revision is not the expected one.
+    """
     row = _row(tx, uid)
     before = records.annotation(row)
     if expected_revision is not None and expected_revision != row.revision:
@@ -145,6 +170,7 @@ def update(
     if category_id is not None:
         _require_category(tx, category_id)
         row.category_id = category_id
+    row.origin = _origin_after_edit(tx, row)
     row.revision += 1
     row.author = author
     row.updated_at = at
@@ -152,6 +178,33 @@ def update(
     after = records.annotation(row)
     _log(tx, "update", before=before, after=after, author=author, at=at)
     return after
+
+
+def move_to_category(
+    tx: Transaction, *, source_id: int, into_id: int, author: str, at: datetime
+) -> int:
+    """Give every box of one class to another, in bulk; each move is in the history."""
+    rows = tx.scalars(select(AnnotationRow).filter_by(category_id=source_id)).all()
+    before = [records.annotation(row) for row in rows]
+    tx.execute(
+        sql_update(AnnotationRow)
+        .where(AnnotationRow.category_id == source_id)
+        .values(
+            category_id=into_id, revision=AnnotationRow.revision + 1, author=author, updated_at=at
+        )
+        .execution_options(synchronize_session=False)
+    )
+    tx.expire_all()
+    moved = [
+        replace(b, category_id=into_id, revision=b.revision + 1, author=author, updated_at=at)
+        for b in before
+    ]
+    if moved:
+        lines = zip(before, moved, strict=True)
+        tx.execute(
+            insert(AnnotationEventRow), [_event("update", b, a, author, at) for b, a in lines]
+        )
+    return len(moved)
 
 
 def delete(tx: Transaction, uid: str, *, author: str, at: datetime) -> Annotation:
@@ -174,6 +227,11 @@ def restore(tx: Transaction, uid: str, *, author: str, at: datetime) -> Annotati
     if last is None or last.before is None or find(tx, uid) is not None:
         raise NotFoundError(f"There is no deleted box {uid} to restore.")
     old = last.before
+    if tx.get(CategoryRow, old["category_id"]) is None:
+        raise ConflictError(
+            f"Box {uid} cannot be restored: its class was merged or removed since. "
+            "Draw it again in the class that it belongs to now."
+        )
     row = AnnotationRow(
         **{key: value for key, value in old.items() if key not in ("box", "created_at")},
         **_corners(tuple(old["box"])),
@@ -199,8 +257,9 @@ def events(
 
 
 def checked_box(box: Box, size_wh: tuple[int, int]) -> Box:
-    """The box clamped to the image, if at most a pixel of rounding was over; else InvalidBoxError."""
-    x1, y1, x2, y2 = (float(value) for value in box)
+    """The box to a thousandth of a pixel, clamped to the image if at most a pixel of rounding was
+    over; else InvalidBoxError."""
+    x1, y1, x2, y2 = (round(float(value), 3) for value in box)
     width, height = size_wh
     if not all(math.isfinite(value) for value in (x1, y1, x2, y2)):
         raise InvalidBoxError(f"A box needs four finite numbers x1, y1, x2, y2; found {box}.")
@@ -209,7 +268,7 @@ def checked_box(box: Box, size_wh: tuple[int, int]) -> Box:
             f"The box {_short(box)} reaches outside its image of {width}x{height} pixels."
         )
     kept = (max(x1, 0.0), max(y1, 0.0), min(x2, float(width)), min(y2, float(height)))
-    if kept[2] - kept[0] < min(_SMALLEST_PX, width) or kept[3] - kept[1] < min(_SMALLEST_PX, height):
+    if min(round(kept[2] - kept[0], 3), round(kept[3] - kept[1], 3)) < _SMALLEST_PX:
         raise InvalidBoxError(
             f"The box {_short(box)} is empty: it must be at least {_SMALLEST_PX:g} pixel wide and "
             "high, with x2 > x1 and y2 > y1."
@@ -242,6 +301,18 @@ def _row(tx: Transaction, uid: str) -> AnnotationRow:
     if row is None:
         raise NotFoundError(f"There is no box {uid}; it may have been deleted elsewhere.")
     return row
+
+
+def _origin_after_edit(tx: Transaction, row: AnnotationRow) -> str:
+    taken_over = (Origin.ACCEPTED.value, Origin.CORRECTED.value)
+    if row.prediction_id is None or row.origin not in taken_over:
+        return row.origin
+    proposal = tx.get(PredictionRow, row.prediction_id)
+    is_as_proposed = proposal is not None and (
+        (row.x1, row.y1, row.x2, row.y2, row.category_id)
+        == (proposal.x1, proposal.y1, proposal.x2, proposal.y2, proposal.category_id)
+    )
+    return (Origin.ACCEPTED if is_as_proposed else Origin.CORRECTED).value
 
 
 def _id_used_before(tx: Transaction, uid: str) -> int | None:

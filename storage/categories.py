@@ -8,7 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 
-from storage import annotations, records
+from storage import records
+from storage.annotations import move_to_category
 from storage.database import Transaction
 from storage.errors import CategoryInUseError, InvalidNameError, NotFoundError
 from storage.models import AnnotationRow, CategoryRow, PredictionRow
@@ -88,11 +89,9 @@ def merge(tx: Transaction, source: str, into: str, *, author: str, at: datetime)
     old, new = named(tx, source), named(tx, into)
     if old.id == new.id:
         raise InvalidNameError(f"'{source}' and '{into}' are the same class; nothing to merge.")
-    uids = tx.scalars(select(AnnotationRow.uid).filter_by(category_id=old.id)).all()
-    for uid in uids:
-        annotations.update(tx, uid, category_id=new.id, author=author, at=at)
+    move_to_category(tx, source_id=old.id, into_id=new.id, author=author, at=at)
     tx.execute(
-        update(PredictionRow).filter_by(category_id=old.id).values(category_id=new.id)
+        update(PredictionRow).where(PredictionRow.category_id == old.id).values(category_id=new.id)
     )
     tx.delete(_row(tx, old.id))
     tx.flush()
@@ -167,4 +166,3 @@ def _checked_color(color: str) -> str:
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", color):
         raise InvalidNameError(f"'{color}' is no colour; write it as #rrggbb.")
     return color.lower()
-

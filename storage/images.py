@@ -83,6 +83,14 @@ def list_page(
     return [records.image(row) for row in tx.scalars(statement)]
 
 
+def list_ids(
+    tx: Transaction, *, state: ImageFilter = ImageFilter.ALL, query: str | None = None
+) -> list[int]:
+    """The ids of all images in that state by path: cheap enough to send for 100,000 of them."""
+    statement = select(ImageRow.id).where(*_conditions(state, query))
+    return list(tx.scalars(statement.order_by(ImageRow.relative_path)))
+
+
 def list_all(tx: Transaction, *, state: ImageFilter = ImageFilter.ALL) -> list[Image]:
     return list_page(tx, state=state, limit=-1)
 

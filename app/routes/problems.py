@@ -1,7 +1,7 @@
 """Errors as JSON: {"error": {"kind", "message"}}, with the status that tells the page what to do.
 
 409 means that somebody else was faster: load again. 404 and 422 mean that sending it again is of no use.
-503 means that it is.
+503 means that it is. 412 means that the page belongs to another workspace.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from app.errors import AppError, NotReadyError, ProposalJudgedError, UnknownImageError
+from app.routes.identity import OtherWorkspaceError
 from storage.errors import (
     ConflictError,
     DatabaseBusyError,
@@ -20,6 +21,7 @@ from storage.errors import (
 )
 
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (OtherWorkspaceError, 412),
     (UnknownImageError, 404),
     (NotFoundError, 404),
     (ConflictError, 409),

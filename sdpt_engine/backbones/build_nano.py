@@ -46,7 +46,9 @@ def _halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Put the nano backbone together.")
     parser.add_argument("--encoders", type=Path, required=True, help="folder with the two packages")
-    parser.add_argument("--trained", type=Path, required=True, help="trained.safetensors, config.json")
+    parser.add_argument(
+        "--trained", type=Path, required=True, help="trained.safetensors, config.json"
+    )
     parser.add_argument("--output", type=Path, required=True)
     words = parser.parse_args()
     build(words.encoders, words.trained, words.output)

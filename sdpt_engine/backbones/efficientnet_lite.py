@@ -69,7 +69,9 @@ class EfficientNetLite0(nn.Module):
         for stage in _STAGES:
             blocks = []
             for repeat in range(stage.repeats):
-                blocks.append(_InvertedBottleneck(channels, stage, stage.stride if repeat == 0 else 1))
+                blocks.append(
+                    _InvertedBottleneck(channels, stage, stage.stride if repeat == 0 else 1)
+                )
                 channels = stage.channels
             self.stages.append(nn.Sequential(*blocks))
 
@@ -86,10 +88,14 @@ class EfficientNetLite0(nn.Module):
 def from_published_weights(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the published tensors, which stand in the same order as ours, and drop the classifier."""
     ours = EfficientNetLite0().state_dict()
-    theirs = [tensor for name, tensor in published.items() if not name.startswith(("_conv_head", "_fc"))]
+    theirs = [
+        tensor for name, tensor in published.items() if not name.startswith(("_conv_head", "_fc"))
+    ]
     theirs = theirs[: len(ours)]  # what follows is the classifier's own batch norm
     renamed = dict(zip(ours, theirs, strict=True))
     for name, tensor in renamed.items():
         if tensor.shape != ours[name].shape:
-            raise ValueError(f"{name}: expected {list(ours[name].shape)}, found {list(tensor.shape)}")
+            raise ValueError(
+                f"{name}: expected {list(ours[name].shape)}, found {list(tensor.shape)}"
+            )
     return renamed

@@ -36,7 +36,12 @@ class GroundingDinoDetector:
     """A `Detector` over `GroundingDinoForObjectDetection` or `MMGroundingDinoForObjectDetection`."""
 
     def __init__(
-        self, name: str, model: nn.Module, tokenizer: Any, preprocess: Preprocess, device: torch.device
+        self,
+        name: str,
+        model: nn.Module,
+        tokenizer: Any,
+        preprocess: Preprocess,
+        device: torch.device,
     ) -> None:
         self.name = name
         self.device = device
@@ -126,9 +131,7 @@ class GroundingDinoDetector:
             vision, words = self._model.model.encoder(**constants, return_dict=True)[:2]
         return self._decode(vision, words, constants, text)
 
-    def _encoder_inputs(
-        self, images: Sequence[EncodedImage], text: EncodedText
-    ) -> dict[str, Any]:
+    def _encoder_inputs(self, images: Sequence[EncodedImage], text: EncodedText) -> dict[str, Any]:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
         base = self._model.model
         sources, masks, places, shapes, ratios = [], [], [], [], []
@@ -141,7 +144,9 @@ class GroundingDinoDetector:
             places.append(position.to(self.device) + base.level_embed[number])
             masks.append(valid.flatten(1))
             shapes.append(size)
-            ratios.append(torch.stack((valid[:, 0].float().mean(1), valid[:, :, 0].float().mean(1)), -1))
+            ratios.append(
+                torch.stack((valid[:, 0].float().mean(1), valid[:, :, 0].float().mean(1)), -1)
+            )
         spatial_shapes = torch.tensor(shapes, dtype=torch.long, device=self.device)
         starts = torch.cat((spatial_shapes.new_zeros(1), spatial_shapes.prod(1).cumsum(0)[:-1]))
         batch = len(images)
@@ -214,7 +219,9 @@ class GroundingDinoDetector:
         hidden = decoded.intermediate_hidden_states  # [B, layers, Q, d]
         found = []
         for number in range(hidden.shape[1]):
-            start = references if number == 0 else decoded.intermediate_reference_points[:, number - 1]
+            start = (
+                references if number == 0 else decoded.intermediate_reference_points[:, number - 1]
+            )
             logits = self._model.class_embed[number](hidden[:, number], words, word_mask)
             delta = self._model.bbox_embed[number](hidden[:, number])
             found.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))

@@ -60,7 +60,9 @@ def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
     trained = _shard(folder, "trained")
     unknown = model.load_state_dict(trained, strict=False).unexpected_keys
     if unknown:
-        raise BackboneUnavailableError(f"'{folder}/trained.safetensors' has foreign keys {unknown[:3]}.")
+        raise BackboneUnavailableError(
+            f"'{folder}/trained.safetensors' has foreign keys {unknown[:3]}."
+        )
     tokenizer = BertTokenizer(str(folder / "vocab.txt"))
     return GroundingDinoDetector("nano", model, tokenizer, squash_to_input, device)
 
@@ -72,7 +74,11 @@ def _empty_model(folder: Path) -> MMGroundingDinoForObjectDetection:
     config = MMGroundingDinoConfig.from_json_file(str(folder / "config.json"))
     # transformers insists on a backbone of its own; the smallest one is built and replaced.
     config.backbone_config = SwinConfig(
-        image_size=32, embed_dim=4, depths=[1, 1], num_heads=[1, 1], out_features=["stage1", "stage2"]
+        image_size=32,
+        embed_dim=4,
+        depths=[1, 1],
+        num_heads=[1, 1],
+        out_features=["stage1", "stage2"],
     )
     model = MMGroundingDinoForObjectDetection(config)
     base: Any = model.model
@@ -80,7 +86,11 @@ def _empty_model(folder: Path) -> MMGroundingDinoForObjectDetection:
     channels = (*_LEVEL_CHANNELS, _LEVEL_CHANNELS[-1])
     for number, kernel in enumerate((1, 1, 3)):
         base.input_proj_vision[number][0] = nn.Conv2d(
-            channels[number], config.d_model, kernel, stride=1 if kernel == 1 else 2, padding=kernel // 2
+            channels[number],
+            config.d_model,
+            kernel,
+            stride=1 if kernel == 1 else 2,
+            padding=kernel // 2,
         )
     return model
 

@@ -33,9 +33,7 @@ def upgrade(engine: Engine, path: Path) -> None:
         command.upgrade(config, "head")
 
 
-def _refuse_foreign(
-    connection: Connection, found: str | None, known: set[str], path: Path
-) -> None:
+def _refuse_foreign(connection: Connection, found: str | None, known: set[str], path: Path) -> None:
     if found is not None and found not in known:
         raise DatabaseUnusableError(
             f"The database '{path}' has schema '{found}', which this version of sdpt-app does not "

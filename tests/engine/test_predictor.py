@@ -20,7 +20,9 @@ def _samples(folder: Path, number: int) -> list[Path]:
     return [folder / "images" / image["file_name"] for image in images]
 
 
-def test_a_folder_of_images_in_one_call_equals_one_by_one(nano: Detector, sample_folder: Path) -> None:
+def test_a_folder_of_images_in_one_call_equals_one_by_one(
+    nano: Detector, sample_folder: Path
+) -> None:
     predictor = Predictor(nano, BLOOD)
     paths = _samples(sample_folder, 3)
     together = predictor.predict(paths)
@@ -39,7 +41,9 @@ def test_boxes_are_pixels_of_the_image(nano: Detector, sample_folder: Path) -> N
     assert (np.diff(found.scores) <= 0).all()
 
 
-def test_more_classes_than_a_caption_holds_are_asked_in_turns(nano: Detector, sample_folder: Path) -> None:
+def test_more_classes_than_a_caption_holds_are_asked_in_turns(
+    nano: Detector, sample_folder: Path
+) -> None:
     many = [ObjectClass(i + 10, f"thing {i}", f"thing number {i}") for i in range(60)]
     assert len(nano.captions(many)) > 1
     (found,) = Predictor(nano, [*many, *BLOOD], min_score=0.0).predict(_samples(sample_folder, 1))

@@ -20,7 +20,10 @@ def _classes(*texts: str) -> list[ObjectClass]:
 
 def test_classes_that_share_a_word_keep_their_own_tokens(tokenizer: BertTokenizer) -> None:
     (caption,) = make_captions(tokenizer, _classes("nut", "bolt nut set"), max_tokens=64)
-    words = [[tokenizer.convert_ids_to_tokens(caption.input_ids[i]) for i in span] for span in caption.token_spans]
+    words = [
+        [tokenizer.convert_ids_to_tokens(caption.input_ids[i]) for i in span]
+        for span in caption.token_spans
+    ]
     assert words == [["nut"], ["bolt", "nut", "set"]]
 
 
@@ -34,7 +37,9 @@ def test_a_full_stop_inside_a_name_does_not_split_the_phrase(
 
 
 def test_two_hundred_classes_are_cut_into_captions_that_fit(tokenizer: BertTokenizer) -> None:
-    captions = make_captions(tokenizer, _classes(*(f"kind {i}" for i in range(200))), max_tokens=128)
+    captions = make_captions(
+        tokenizer, _classes(*(f"kind {i}" for i in range(200))), max_tokens=128
+    )
     assert [c.id for caption in captions for c in caption.classes] == list(range(1, 201))
     assert max(len(caption.input_ids) for caption in captions) <= 128
 

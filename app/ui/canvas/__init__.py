@@ -1,0 +1,1 @@
+"""The labelling canvas: a Gradio component around our own browser code."""

@@ -1,0 +1,76 @@
+// Boxes are [x1, y1, x2, y2] in float pixels of the upright image, origin top left.
+
+export const SMALLEST_PX = 1;
+const HANDLES = ["nw", "n", "ne", "e", "se", "s", "sw", "w"];
+
+export const width = (box) => box[2] - box[0];
+export const height = (box) => box[3] - box[1];
+export const area = (box) => width(box) * height(box);
+export const isSame = (a, b) => a.every((value, i) => value === b[i]);
+
+export function fromCorners(a, b) {
+  return [Math.min(a.x, b.x), Math.min(a.y, b.y), Math.max(a.x, b.x), Math.max(a.y, b.y)];
+}
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+/** The part of a box that lies in the image. */
+export function clipped(box, size) {
+  return [
+    clamp(box[0], 0, size.width), clamp(box[1], 0, size.height),
+    clamp(box[2], 0, size.width), clamp(box[3], 0, size.height),
+  ];
+}
+
+export function isLargeEnough(box) {
+  return width(box) >= SMALLEST_PX && height(box) >= SMALLEST_PX;
+}
+
+/** Moved by (dx, dy) but kept whole inside the image. */
+export function moved(box, dx, dy, size) {
+  const x = clamp(dx, -box[0], size.width - box[2]);
+  const y = clamp(dy, -box[1], size.height - box[3]);
+  return [box[0] + x, box[1] + y, box[2] + x, box[3] + y];
+}
+
+/** With the edges that `handle` names pulled by (dx, dy); never smaller than the smallest box. */
+export function resized(box, handle, dx, dy, size) {
+  const out = [...box];
+  if (handle.includes("w")) out[0] = clamp(box[0] + dx, 0, box[2] - SMALLEST_PX);
+  if (handle.includes("e")) out[2] = clamp(box[2] + dx, box[0] + SMALLEST_PX, size.width);
+  if (handle.includes("n")) out[1] = clamp(box[1] + dy, 0, box[3] - SMALLEST_PX);
+  if (handle.includes("s")) out[3] = clamp(box[3] + dy, box[1] + SMALLEST_PX, size.height);
+  return out;
+}
+
+/** Where the eight handles are: [[name, x, y], ...]. */
+export function handles(box) {
+  const mx = (box[0] + box[2]) / 2;
+  const my = (box[1] + box[3]) / 2;
+  const x = { w: box[0], e: box[2] };
+  const y = { n: box[1], s: box[3] };
+  return HANDLES.map((name) => [name, x[name.at(-1)] ?? mx, y[name[0]] ?? my]);
+}
+
+/** The handle within `reach` of the point, corners first; edges can be gripped along their length. */
+export function handleAt(box, point, reach) {
+  const near = (a, b) => Math.abs(a - b) <= reach;
+  const inX = point.x >= box[0] - reach && point.x <= box[2] + reach;
+  const inY = point.y >= box[1] - reach && point.y <= box[3] + reach;
+  if (!inX || !inY) return null;
+  const vertical = near(point.y, box[1]) ? "n" : near(point.y, box[3]) ? "s" : "";
+  const horizontal = near(point.x, box[0]) ? "w" : near(point.x, box[2]) ? "e" : "";
+  return vertical + horizontal || null;
+}
+
+export function contains(box, point) {
+  return point.x >= box[0] && point.x <= box[2] && point.y >= box[1] && point.y <= box[3];
+}
+
+/** Whether the point lies within `reach` of the outline. */
+export function isOnOutline(box, point, reach) {
+  return handleAt(box, point, reach) !== null;
+}
+
+export const cursorOf = (handle) =>
+  ({ n: "ns", s: "ns", e: "ew", w: "ew", nw: "nwse", se: "nwse", ne: "nesw", sw: "nesw" })[handle] + "-resize";
