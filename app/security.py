@@ -22,7 +22,7 @@ CUSTOM_HEADER = "x-sdpt"
 LOGIN_PATH = "/sdpt/login"
 MAX_BODY_BYTES = 8 * 2**20
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 compared with, never bound to here
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::", ""})
 _ALWAYS_SENT = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "SAMEORIGIN",

@@ -25,11 +25,15 @@ from sdpt_engine.types import (
 if TYPE_CHECKING:
     from sdpt_engine.backbones import load_detector
     from sdpt_engine.bundle import PromptBundle
+    from sdpt_engine.checkpoint import CHECKPOINT_NAME
+    from sdpt_engine.data import load_image_upright
     from sdpt_engine.metrics import evaluate
     from sdpt_engine.predictor import Predictor
+    from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import TuneResult, tune
 
 __all__ = [
+    "CHECKPOINT_NAME",
     "CategoryMetrics",
     "Example",
     "Metrics",
@@ -42,10 +46,15 @@ __all__ = [
     "TuneResult",
     "evaluate",
     "load_detector",
+    "load_image_upright",
+    "predict_each",
     "tune",
 ]
 
 _WHERE = {
+    "CHECKPOINT_NAME": "sdpt_engine.checkpoint",
+    "load_image_upright": "sdpt_engine.data",
+    "predict_each": "sdpt_engine.streaming",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
     "evaluate": "sdpt_engine.metrics",

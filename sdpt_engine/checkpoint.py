@@ -10,15 +10,15 @@ from typing import Any
 
 import torch
 
-from sdpt_engine.errors import InvalidExampleError
+from sdpt_engine.errors import CheckpointError
 
-FILE_NAME = "checkpoint.pt"
+CHECKPOINT_NAME = "checkpoint.pt"
 
 
 def save_checkpoint(folder: Path, run_digest: str, state: Mapping[str, Any]) -> Path:
     """Writes beside, then renames: a reader finds the old checkpoint or the new one, whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / FILE_NAME
+    path = folder / CHECKPOINT_NAME
     unfinished = path.with_suffix(".writing")
     with unfinished.open("wb") as stream:
         torch.save({"run_digest": run_digest, "state": dict(state)}, stream)
@@ -30,7 +30,7 @@ def save_checkpoint(folder: Path, run_digest: str, state: Mapping[str, Any]) -> 
 
 def load_checkpoint(folder: Path, run_digest: str) -> dict[str, Any] | None:
     """The saved state, or None where there is none. Another run's checkpoint is refused."""
-    path = folder / FILE_NAME
+    path = folder / CHECKPOINT_NAME
     if not path.is_file():
         return None
     try:
@@ -38,11 +38,11 @@ def load_checkpoint(folder: Path, run_digest: str) -> dict[str, Any] | None:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         found, state = saved["run_digest"], saved["state"]
     except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise InvalidExampleError(
+        raise CheckpointError(
             f"Checkpoint '{path}' cannot be read: {error}. Remove it and tune again."
         ) from error
     if found != run_digest:
-        raise InvalidExampleError(
+        raise CheckpointError(
             f"Checkpoint '{path}' belongs to a run with other labels or settings "
             f"('{found[:12]}', not '{run_digest[:12]}'). Remove it or tune in another folder."
         )

@@ -9,6 +9,7 @@ EngineError
 │   ├── ForeignBackboneError   the bundle was tuned on another detector
 │   ├── BundleTooNewError      the bundle was written by a newer version
 │   └── BundleDamagedError     the bundle's files are missing or broken
+├── CheckpointError            a run cannot go on from the checkpoint it found
 ├── NonFiniteLossError         training left the real numbers; the checkpoint is kept
 └── TuneInterrupted            tuning was asked to stop; the checkpoint is kept
 """
@@ -50,6 +51,10 @@ class BundleTooNewError(BundleError):
 
 class BundleDamagedError(BundleError):
     """The bundle's files are missing or broken."""
+
+
+class CheckpointError(EngineError):
+    """The checkpoint is damaged or belongs to another run."""
 
 
 class NonFiniteLossError(EngineError):

@@ -83,18 +83,22 @@ def tune(
     *,
     categories: Sequence[ObjectClass],
     checkpoint_dir: Path | None = None,
+    on_begin: Callable[[int, int, Metrics], None] | None = None,
     on_step: Callable[[StepReport], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TuneResult:
     """Learns a prompt from `train`; keeps the one that does best on `val`.
 
     With a checkpoint in `checkpoint_dir` the run goes on from there and ends exactly as it would
-    have without the break. Raises TuneInterrupted when `should_stop` says so, NonFiniteLossError
+    have without the break. `on_begin` hears (steps done, steps in all, zero-shot metrics) before the
+    first step. Raises TuneInterrupted when `should_stop` says so, NonFiniteLossError
     when the loss leaves the real numbers.
     """
     run = _Run(detector, train, val, config, categories=categories, folder=checkpoint_dir)
     run.resume_or_begin()
     progress = run.progress
+    if on_begin is not None:
+        on_begin(progress.step, config.steps, progress.zero_shot)
     while not run.is_finished:
         if should_stop is not None and should_stop():
             run.save()

@@ -13,7 +13,12 @@ import torch
 
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.checkpoint import load_checkpoint
-from sdpt_engine.errors import InvalidExampleError, NonFiniteLossError, TuneInterrupted
+from sdpt_engine.errors import (
+    CheckpointError,
+    InvalidExampleError,
+    NonFiniteLossError,
+    TuneInterrupted,
+)
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.schedule import learning_rate_factor
 from sdpt_engine.thresholds import best_thresholds, true_positives
@@ -110,13 +115,13 @@ def test_killed_run_goes_on_from_its_last_checkpoint(run: Run, tmp_path: Path) -
 
 def test_checkpoint_of_another_run_is_refused(run: Run, tmp_path: Path) -> None:
     run(checkpoint_dir=tmp_path)
-    with pytest.raises(InvalidExampleError, match="other labels or settings"):
+    with pytest.raises(CheckpointError, match="other labels or settings"):
         run(dataclasses.replace(QUICK, seed=9), checkpoint_dir=tmp_path)
 
 
 def test_cut_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 cut")
-    with pytest.raises(InvalidExampleError, match=r"checkpoint\.pt"):
+    with pytest.raises(CheckpointError, match=r"checkpoint\.pt"):
         load_checkpoint(tmp_path, "digest")
 
 

@@ -1,0 +1,118 @@
+"""Tune or keep: a new prompt is adopted only if it beats the detector alone and the prompt in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sdpt_engine
+from app.bundles import load_prompt
+from app.convert import metrics_json
+from app.job_context import job_dir
+from app.snapshot import SNAPSHOT_NAME, read_snapshot
+from app.workspace import Workspace
+from sdpt_engine.errors import BundleError
+from sdpt_engine.types import Example, Metrics, ObjectClass
+from storage import bundles
+from storage.types import Bundle
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import Detector
+    from sdpt_engine.bundle import PromptBundle
+    from sdpt_engine.tuning import TuneResult
+
+MIN_SCORE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The verdict, in words for a person, and the figures of the bundle in use (None without one)."""
+
+    is_better: bool
+    reason: str
+    current: Metrics | None = None
+
+    @property
+    def current_json(self) -> dict[str, Any] | None:
+        return None if self.current is None else metrics_json(self.current)
+
+
+def compare(
+    workspace: Workspace,
+    detector: Detector,
+    result: TuneResult,
+    *,
+    held_out: Mapping[str, Example],
+    classes: Sequence[ObjectClass],
+) -> Comparison:
+    """Compare on held-out images, which `held_out` maps from their relative paths.
+
+    Against the bundle in use only those images count that neither of the two has learnt from.
+    """
+    if not _beats(result.tuned, result.zero_shot):
+        return Comparison(
+            False,
+            f"Kept as a choice, not adopted: held-out AP50 {_percent(result.tuned)} does not beat "
+            f"{_percent(result.zero_shot)} without a prompt.",
+        )
+    with workspace.database.read() as tx:
+        adopted = bundles.adopted(tx)
+    rival = None if adopted is None else _usable(workspace, detector, adopted)
+    unseen = [] if adopted is None else _unseen(workspace, adopted, held_out)
+    gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
+    if adopted is None or rival is None or not unseen:
+        return Comparison(True, f"Adopted: {gain}.")
+    ours = _measure(detector, classes, result.bundle, unseen)
+    theirs = _measure(detector, classes, rival, unseen)
+    sentence = (
+        f"on {len(unseen)} images that neither has learnt from, AP50 {_percent(ours)} against "
+        f"{_percent(theirs)} of '{adopted.name}'"
+    )
+    if _beats(ours, theirs):
+        return Comparison(True, f"Adopted: {gain}; {sentence}.", theirs)
+    return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", theirs)
+
+
+def _usable(workspace: Workspace, detector: Detector, adopted: Bundle) -> PromptBundle | None:
+    """The prompt in use; None when it is foreign or broken, so that it cannot be a rival."""
+    if adopted.folder is None:
+        return None
+    try:
+        prompt = load_prompt(workspace, adopted)
+        prompt.check_backbone(detector)
+    except BundleError:
+        return None
+    return prompt
+
+
+def _unseen(
+    workspace: Workspace, adopted: Bundle, held_out: Mapping[str, Example]
+) -> list[Example]:
+    """What the bundle in use has not learnt from either."""
+    path = job_dir(workspace, adopted.job_id or 0) / SNAPSHOT_NAME
+    if not path.is_file():
+        return list(held_out.values())
+    seen = {item.relative_path for item in read_snapshot(path).train}
+    return [item for relative_path, item in held_out.items() if relative_path not in seen]
+
+
+def _measure(
+    detector: Detector,
+    classes: Sequence[ObjectClass],
+    prompt: PromptBundle,
+    examples: Sequence[Example],
+) -> Metrics:
+    predictor = sdpt_engine.Predictor(detector, classes, prompt, min_score=MIN_SCORE)
+    found = [predictor.predict([item.image_path])[0] for item in examples]
+    truth = [(item.boxes, item.labels) for item in examples]
+    return sdpt_engine.evaluate(found, truth, [item.name for item in classes])
+
+
+def _beats(new: Metrics, old: Metrics) -> bool:
+    """By AP50, then by AP; nothing measured (nan) beats nothing."""
+    return (new.ap50, new.ap) > (old.ap50, old.ap)
+
+
+def _percent(metrics: Metrics) -> str:
+    return f"{metrics.ap50:.1%}"
