@@ -1,0 +1,213 @@
+"""Commands about labels: classes, import, export, status."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.frame import AsJson, Data, Debug, State, opened, show
+
+
+class ImportAs(StrEnum):
+    HUMAN = "human"
+    PREDICTION = "prediction"
+
+
+class Format(StrEnum):
+    COCO = "coco"
+    YOLO = "yolo"
+
+
+def register(cli: typer.Typer) -> None:
+    cli.command("import")(import_labels)
+    cli.command("classes")(change_classes)
+    cli.command("export")(export_labels)
+    cli.command("status")(show_status)
+
+
+def import_labels(
+    data: Data,
+    coco: Annotated[
+        Path | None, typer.Option("--coco", metavar="FILE", help="COCO file to take in.")
+    ] = None,
+    yolo: Annotated[
+        Path | None, typer.Option("--yolo", metavar="DIR", help="YOLO folder to take in.")
+    ] = None,
+    import_as: Annotated[
+        ImportAs, typer.Option("--as", help="Boxes of a person, or proposals to review.")
+    ] = ImportAs.HUMAN,
+    workspace: State = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Take in labels of another tool: the whole file or, if anything is wrong, nothing.
+
+    \b
+    Example:
+      sdpt-app import --data ./images --coco labels.json
+    """
+    if (coco is None) == (yolo is None):
+        raise typer.BadParameter("give one of --coco FILE and --yolo DIR")
+    from datetime import UTC, datetime
+
+    from app.importing import import_coco, import_yolo
+    from app.settings import default_author
+
+    with opened(data, workspace) as found:
+        how: dict[str, Any] = {
+            "as_human": import_as is ImportAs.HUMAN,
+            "author": default_author(),
+            "at": datetime.now(UTC),
+        }
+        if coco is not None:
+            report = import_coco(found, coco, **how)
+        else:
+            assert yolo is not None
+            report = import_yolo(found, yolo, **how)
+    document = {
+        "images": report.images,
+        "annotations": report.annotations,
+        "categories": report.categories,
+        "unchanged": report.unchanged,
+        "kept": report.kept,
+        "crowd": report.crowd,
+        "bundle": report.bundle_id,
+    }
+    what = "boxes" if import_as is ImportAs.HUMAN else "proposals"
+    text = f"Imported {report.annotations} {what} on {report.images} images."
+    if report.unchanged:
+        text += f" {report.unchanged} were there already."
+    if report.kept:
+        text += f" {report.kept} were edited here since and stay as they are."
+    if report.crowd:
+        text += f" {report.crowd} crowd regions were left out."
+    show(document, text, as_json=as_json)
+
+
+def change_classes(
+    data: Data,
+    add: Annotated[
+        list[str] | None,
+        typer.Option("--add", metavar="NAME[=prompt text]", help="Add a class."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="Rename a class.")
+    ] = None,
+    merge: Annotated[
+        list[str] | None,
+        typer.Option("--merge", metavar="A=B", help="Give the boxes of A to B, and remove A."),
+    ] = None,
+    workspace: State = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """List the classes, after adding, renaming and merging in this order.
+
+    \b
+    Example:
+      sdpt-app classes --data ./images --add "cell=round red blood cell"
+    """
+    renames = [_pair("--rename", text) for text in rename or []]
+    merges = [_pair("--merge", text) for text in merge or []]
+    from app.classes import add_class, list_classes, merge_classes, rename_class
+
+    with opened(data, workspace) as found:
+        for text in add or []:
+            name, has_prompt, prompt_text = text.partition("=")
+            add_class(found, name, prompt_text if has_prompt else None)
+        for old, new in renames:
+            rename_class(found, old, new)
+        for source, into in merges:
+            merge_classes(found, source, into)
+        classes = list_classes(found)
+    rows = [
+        {
+            "id": c.id,
+            "name": c.name,
+            "prompt_text": c.prompt_text,
+            "color": c.color,
+            "boxes": num_boxes,
+        }
+        for c, num_boxes in classes
+    ]
+    lines = [f"{r['id']:>4}  {r['name']}  ('{r['prompt_text']}', {r['boxes']} boxes)" for r in rows]
+    show({"classes": rows}, "\n".join(lines) or "No class yet.", as_json=as_json)
+
+
+def export_labels(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", metavar="PATH", help="COCO file or YOLO folder to write.")
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="What to write.")],
+    accept_above: Annotated[
+        float | None,
+        typer.Option(
+            "--accept-above",
+            metavar="S",
+            min=0.0,
+            max=1.0,
+            help="Also write pending proposals with at least this score.",
+        ),
+    ] = None,
+    workspace: State = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Write all boxes that people stand behind; a second export is the same to the byte.
+
+    \b
+    Example:
+      sdpt-app export --data ./images --format coco --output boxes.json
+    """
+    from app.exporting import export_coco, export_yolo
+
+    export = export_coco if format_ is Format.COCO else export_yolo
+    with opened(data, workspace) as found:
+        report = export(found, output, accept_above=accept_above)
+    document = {
+        "path": str(report.path),
+        "images": report.images,
+        "annotations": report.annotations,
+    }
+    text = f"Wrote {report.annotations} boxes on {report.images} images to {report.path}."
+    show(document, text, as_json=as_json)
+
+
+def show_status(
+    data: Data, workspace: State = None, as_json: AsJson = False, debug: Debug = False
+) -> None:
+    """Count images, boxes and proposals, and list bundles and jobs.
+
+    \b
+    Example:
+      sdpt-app status --data ./images --json
+    """
+    from app.status import status_document
+
+    with opened(data, workspace) as found:
+        document = status_document(found)
+    show(document, "\n".join(_status_lines(document)), as_json=as_json)
+
+
+def _status_lines(document: dict[str, Any]) -> list[str]:
+    lines = [f"backbone     {document['backbone'] or 'not chosen yet'}"]
+    for key in ("images", "annotations", "predictions"):
+        lines.append(f"{key:<12} " + ", ".join(f"{n} {what}" for what, n in document[key].items()))
+    for bundle in document["bundles"]:
+        in_use = ", in use" if bundle["adopted"] else ""
+        lines.append(f"bundle {bundle['id']:<5} {bundle['name']} ({bundle['kind']}{in_use})")
+    for job in document["jobs"]:
+        why = f": {job['error']}" if job["error"] else ""
+        lines.append(f"job {job['id']:<8} {job['kind']} {job['status']}{why}")
+    return lines
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    left, separator, right = text.partition("=")
+    if not separator or not left.strip() or not right.strip():
+        raise typer.BadParameter(f"{option} takes two names, as in OLD=NEW; found '{text}'")
+    return left, right
