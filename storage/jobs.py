@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, literal, select, update
 
 from storage import records
 from storage.database import Transaction
@@ -66,7 +66,7 @@ def claim(
             worker=worker,
             attempt=JobRow.attempt + 1,
             lease_until=at + timedelta(seconds=lease_s),
-            started_at=func.coalesce(JobRow.started_at, at),
+            started_at=func.coalesce(JobRow.started_at, _time(at)),
             last_step_at=at,
         )
         .returning(JobRow),
@@ -163,7 +163,7 @@ def ask_cancel(tx: Transaction, job_id: int, at: datetime) -> Job:
     tx.execute(
         update(JobRow)
         .where(JobRow.id == job_id)
-        .values(cancel_asked_at=func.coalesce(JobRow.cancel_asked_at, at), **changes)
+        .values(cancel_asked_at=func.coalesce(JobRow.cancel_asked_at, _time(at)), **changes)
         .execution_options(synchronize_session=False)
     )
     _log(tx, job, "cancel_asked", {}, at)
@@ -252,6 +252,11 @@ def _after_death(tx: Transaction, job: Job, at: datetime) -> dict[str, Any]:
         "error_text": f"The worker died {MOST_LOST_LEASES} times while it worked on this job; "
         "it was given up. Look into the worker's log, then start the job again.",
     }
+
+
+def _time(at: datetime) -> ColumnElement[datetime]:
+    """A value in the column's own text form; SQLAlchemy does not look for it inside a function."""
+    return literal(at, JobRow.started_at.type)
 
 
 def _log(tx: Transaction, job: Job, kind: str, payload: Mapping[str, Any], at: datetime) -> None:
