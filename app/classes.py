@@ -1,7 +1,5 @@
 """The classes of a workspace, as a person changes them. No operation loses a box."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from app.settings import default_author

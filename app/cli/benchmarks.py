@@ -9,7 +9,7 @@ import typer
 
 from app.cli.frame import AsJson, Debug, new_typer, percent, show
 
-bench = new_typer("Measure the app on this machine; the README's figures come from here.")
+bench = new_typer()
 
 
 @bench.callback()

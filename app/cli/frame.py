@@ -41,11 +41,10 @@ def _is_ours(error: Exception) -> bool:
     return isinstance(error, AppError | EngineError | StorageError)
 
 
-def new_typer(help_text: str | None = None) -> typer.Typer:
+def new_typer() -> typer.Typer:
     """Plain help: what it shows can be copied, whatever the width of the terminal."""
     return typer.Typer(
         cls=ErrorTellingGroup,
-        help=help_text,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
