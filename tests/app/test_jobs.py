@@ -1,0 +1,174 @@
+"""Jobs on real images with the real detector, worked off in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.bundles import resolve_bundle
+from app.errors import BundleChoiceError, JobCancelledError, JobFailedError, NotReadyError
+from app.following import follow, result_of
+from app.heartbeat import StopReason, StopSignal
+from app.inference import PredictRequest, enqueue_predict
+from app.performing import perform
+from app.progress import ignore_progress
+from app.readiness import readiness
+from app.review import reject
+from app.settings import choose_backbone
+from app.tuning import TuneRequest, enqueue_tune
+from app.worker import work_off
+from app.workspace import Workspace
+from storage import jobs, predictions, projects
+from storage.types import Job, JobStatus
+from tests.app.blood_cells import blood_cells, human_boxes, now
+
+QUICK = TuneRequest(steps=3, val_fraction=0.5)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with blood_cells(tmp_path) as made:
+        choose_backbone(made, "nano")
+        yield made
+
+
+def followed(workspace: Workspace, job: Job) -> Job:
+    return follow(workspace, job.id, device="cpu", on_progress=ignore_progress)
+
+
+def prelabelled(workspace: Workspace, bundle: str = "zero-shot") -> Job:
+    job = enqueue_predict(workspace, PredictRequest(bundle=bundle), now())
+    return followed(workspace, job)
+
+
+def test_tuning_reports_what_scripts_rely_on_and_touches_no_human_box(
+    workspace: Workspace,
+) -> None:
+    before = human_boxes(workspace)
+    result = result_of(followed(workspace, enqueue_tune(workspace, QUICK, now())))
+    assert {"bundle", "adopted", "zero_shot", "tuned", "steps", "seconds"} <= result.keys()
+    assert result["steps"] == 3
+    assert result["trainable_parameters"] > 0
+    assert human_boxes(workspace) == before
+
+
+def test_a_bundle_is_adopted_only_when_it_beats_zero_shot(workspace: Workspace) -> None:
+    result = result_of(followed(workspace, enqueue_tune(workspace, QUICK, now())))
+    pairs = [(result[key]["ap50"], result[key]["ap"]) for key in ("tuned", "zero_shot")]
+    assert result["adopted"] == (pairs[0] > pairs[1])
+    best = resolve_bundle(workspace, "best")
+    assert (best is not None) == result["adopted"]
+
+
+def test_tuning_without_labels_says_what_is_missing(tmp_path: Path) -> None:
+    with blood_cells(tmp_path, num_labelled=1) as sparse:
+        assert not readiness(sparse).is_ready
+        with pytest.raises(NotReadyError, match="at least 2 images"):
+            enqueue_tune(sparse, QUICK, now())
+
+
+def test_prelabelling_leaves_reviewed_images_alone(workspace: Workspace) -> None:
+    result = result_of(prelabelled(workspace))
+    assert result["images"] == 4
+    with workspace.database.read() as tx:
+        rows = tx.connection().exec_driver_sql(
+            "SELECT count(*) FROM prediction JOIN image ON image.id = image_id"
+            " WHERE reviewed_at IS NOT NULL"
+        )
+        assert rows.scalar() == 0
+
+
+def test_prelabelling_again_duplicates_nothing(workspace: Workspace) -> None:
+    first = result_of(prelabelled(workspace))
+    second = result_of(prelabelled(workspace))
+    assert first["predictions"] == second["predictions"] > 0
+
+
+def test_a_rejected_proposal_does_not_come_back(workspace: Workspace) -> None:
+    prelabelled(workspace)
+    with workspace.database.read() as tx:
+        bundle_id = projects.get(tx).prelabel_bundle_id
+        assert bundle_id is not None
+        (queued, *_) = predictions.review_queue(tx, bundle_id=bundle_id)
+        wrong = predictions.for_image(tx, queued.image_id)[0]
+    reject(workspace, wrong.id, author="tester", at=now())
+    prelabelled(workspace)
+    with workspace.database.read() as tx:
+        same = [
+            p
+            for p in predictions.for_image(tx, wrong.image_id)
+            if (p.box, p.category_id) == (wrong.box, wrong.category_id)
+        ]
+    assert [p.id for p in same] == [wrong.id]
+
+
+def test_a_broken_image_is_skipped_and_listed(workspace: Workspace) -> None:
+    with workspace.database.read() as tx:
+        paths = tx.connection().exec_driver_sql(
+            "SELECT relative_path FROM image WHERE reviewed_at IS NULL ORDER BY relative_path"
+        )
+        broken = str(paths.scalars().first())
+    workspace.image_path(broken).write_bytes(b"half a picture")
+    result = result_of(prelabelled(workspace))
+    assert [item["path"] for item in result["skipped"]] == [broken]
+    assert result["images"] == 3
+
+
+def test_an_interrupted_tuning_goes_on_from_its_checkpoint(workspace: Workspace) -> None:
+    job = enqueue_tune(workspace, TuneRequest(steps=6, val_fraction=0.5), now())
+    stop = StopSignal()
+
+    def stop_after_three(step: int, _total: int) -> None:
+        if step == 3:
+            stop.set(StopReason.TERMINATED)
+
+    given_back = work_off(workspace, job.id, device="cpu", stop=stop, on_progress=stop_after_three)
+    assert given_back is not None
+    assert given_back.status is JobStatus.QUEUED
+    done = followed(workspace, job)
+    with workspace.database.read() as tx:
+        steps = [e.payload["step"] for e in jobs.events(tx, job.id) if e.kind == "step"]
+    assert steps == [1, 2, 3, 4, 5, 6]
+    assert done.attempt == 2
+
+
+def test_a_cancelled_job_ends_as_cancelled(workspace: Workspace) -> None:
+    job = enqueue_tune(workspace, TuneRequest(steps=200), now())
+    stop = StopSignal()
+    stop.set(StopReason.CANCELLED)
+    work_off(workspace, job.id, device="cpu", stop=stop, on_progress=ignore_progress)
+    with pytest.raises(JobCancelledError, match="kept"):
+        result_of(followed(workspace, job))
+
+
+def test_a_failed_job_says_why_and_ends_nothing_else(workspace: Workspace) -> None:
+    result = result_of(followed(workspace, enqueue_tune(workspace, QUICK, now())))
+    (workspace.state_dir / "bundles" / "tuned-1-a1" / "bundle.json").unlink()
+    failed = prelabelled(workspace, str(result["bundle"]))
+    with pytest.raises(JobFailedError, match=r"bundle\.json"):
+        result_of(failed)
+    assert result_of(prelabelled(workspace))["images"] == 4
+
+
+def test_an_unknown_bundle_is_refused_before_a_job_is_made(workspace: Workspace) -> None:
+    with pytest.raises(BundleChoiceError, match="'best' or 'zero-shot'"):
+        enqueue_predict(workspace, PredictRequest(bundle="nonsense"), now())
+    with workspace.database.read() as tx:
+        assert jobs.recent(tx) == []
+
+
+def test_a_worker_that_lost_its_job_stores_nothing(workspace: Workspace) -> None:
+    job = enqueue_predict(workspace, PredictRequest(bundle="zero-shot"), now())
+    with workspace.database.job_write() as tx:
+        stale = jobs.claim(tx, worker="slow", lease_s=30, at=now())
+        assert stale is not None
+        jobs.expire_leases_of(tx, "slow", now())
+    done = followed(workspace, job)
+
+    def no_detector() -> object:
+        raise AssertionError("a worker without a lease must not get this far")
+
+    seen = perform(workspace, stale, detector=no_detector, stop=StopSignal())  # type: ignore[arg-type]
+    assert seen == done
