@@ -32,7 +32,9 @@ from app.security import Gate, SecurityMiddleware
 from app.settings import Settings, default_author
 from app.supervisor import Supervisor
 from app.ui.canvas.component import STATIC_DIR, STATIC_URL
+from app.ui.export_tab import exports_dir
 from app.ui.main import build_blocks
+from app.ui.theme import CSS, theme
 from app.workspace import ServerLock, Workspace
 
 _SHUTDOWN_S = 3
@@ -45,7 +47,7 @@ class AddressError(AppError):
 class _Static(StaticFiles):
     """Files that the browser asks about each time: a new version must not meet an old half of itself."""
 
-    def file_response(  # type: ignore[no-untyped-def]
+    def file_response(  # type: ignore[no-untyped-def,override]
         self, full_path: Path, stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ):
         response = super().file_response(full_path, stat_result, scope, status_code)
@@ -78,7 +80,16 @@ def create_app(workspace: Workspace, settings: Settings) -> FastAPI:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     api = create_api(workspace, settings)
     blocks = build_blocks(workspace, settings)
-    mounted: FastAPI = gr.mount_gradio_app(api, blocks, path="/", show_error=True)
+    mounted: FastAPI = gr.mount_gradio_app(
+        api,
+        blocks,
+        path="/",
+        show_error=True,
+        footer_links=[],
+        theme=theme(),
+        css=CSS,
+        allowed_paths=[str(exports_dir(workspace))],
+    )
     return mounted
 
 

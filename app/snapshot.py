@@ -1,7 +1,5 @@
 """The labels of one moment, frozen into a file: what a tuning job reads, however often it starts again."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """Lists of images for the filmstrip: all ids of a filter at once, the cards of the visible ones only."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query

@@ -1,7 +1,5 @@
 """The canvas' document and what a person does to the boxes and the state of one image."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated, Any
 

@@ -14,8 +14,7 @@ from app.errors import AppError, NotReadyError, ProposalJudgedError, UnknownImag
 from app.routes.identity import OtherWorkspaceError
 from storage.errors import (
     ConflictError,
-    DatabaseBusyError,
-    DatabaseOpenError,
+    DatabaseUnusableError,
     NotFoundError,
     StorageError,
 )
@@ -27,8 +26,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (ConflictError, 409),
     (ProposalJudgedError, 409),
     (NotReadyError, 409),
-    (DatabaseBusyError, 503),
-    (DatabaseOpenError, 503),
+    (DatabaseUnusableError, 503),
     (AppError, 422),
     (StorageError, 422),
 )

@@ -102,10 +102,11 @@ export class Keyboard {
     if (key in ARROWS && !event.altKey) return this.#arrow(ARROWS[key], shift, control);
     if (control) return this.#withControl(key.toLowerCase(), shift);
     if (event.altKey) return false;
+    // Tab stays the way out of the canvas when there is nothing to walk through.
+    if (key === "Tab") return this.actions.hasItems() && this.#run("cycle", shift ? -1 : 1);
     if (/^Digit\d$/.test(event.code) && /^\d$/.test(key)) return this.#run("chooseDigit", Number(key));
     if (/^Numpad\d$/.test(event.code) && /^\d$/.test(key)) return this.#run("chooseDigit", Number(key));
     const named = {
-      Tab: () => this.actions.cycle(shift ? -1 : 1),
       Delete: this.actions.remove, Backspace: this.actions.remove,
       Escape: this.actions.escape, Enter: this.actions.done,
       "+": this.actions.zoomIn, "=": this.actions.zoomIn, "-": this.actions.zoomOut,

@@ -28,8 +28,9 @@ export class Session extends EventTarget {
     this.preview = null; // {key, box} while a box is dragged
     this.minScore = 0;
     this.showsProposals = true;
-    this.isInteracting = () => false;
     this.ticket = 0;
+    this.epoch = 0; // counts own changes: an answer that was asked for before one of them is out of date
+    this.lastIndex = 0; // where we were, should the shown image leave the list
   }
 
   // ---- loading ----
@@ -41,7 +42,21 @@ export class Session extends EventTarget {
   async refreshList() {
     this.cards.clear();
     await this.list.load(this.mode, this.filter, this.query);
+    this.#noteIndex();
     this.#emit("list");
+  }
+
+  #noteIndex() {
+    const index = this.list.indexOf(this.imageId);
+    if (index >= 0) this.lastIndex = index;
+  }
+
+  /** Show no image: the list is empty, or its end is reached. */
+  leave() {
+    this.ticket += 1;
+    this.state = this.selection = this.hovered = this.preview = null;
+    this.#emit("image");
+    this.#emit("boxes");
   }
 
   /** Show an image. Its document and picture may have been loaded ahead; the server is asked again either way. */
@@ -66,8 +81,11 @@ export class Session extends EventTarget {
   async reload() {
     const id = this.imageId;
     if (id === null) return;
+    const epoch = this.epoch;
     try {
-      this.adopt(await this.loader.document(id, { isFresh: true }));
+      const document = await this.loader.document(id, { isFresh: true });
+      if (epoch === this.epoch) this.adopt(document);
+      else this.loader.forget(id); // what we changed meanwhile brings its own answer
     } catch (error) {
       if (error.status === 404) this.say(error.message, "bad");
     }
@@ -81,6 +99,7 @@ export class Session extends EventTarget {
     this.state = stateOf(document, this.queue.pendingFor(document.image.id));
     this.selection = this.hovered = this.preview = null;
     this.cards.update(document);
+    this.#noteIndex();
     if (this.mode === "review") this.selection = this.proposals()[0]?.key ?? null;
     this.#emit("image");
     this.#emit("boxes");
@@ -88,10 +107,11 @@ export class Session extends EventTarget {
 
   /** What the server said after a change, or on asking. */
   adopt(document) {
+    this.epoch += 1;
     this.loader.keep(document);
     this.cards.update(document);
     this.#emit("list");
-    if (document.image.id !== this.imageId || this.isInteracting()) return;
+    if (document.image.id !== this.imageId) return;
     this.state = stateOf(document, this.queue.pendingFor(document.image.id));
     if (!this.find(this.selection)) this.selection = null;
     this.#emit("boxes");
@@ -168,6 +188,7 @@ export class Session extends EventTarget {
       reduce(this.state, full);
       return full;
     });
+    this.epoch += 1;
     this.loader.forget(this.imageId);
     this.queue.push(sent);
   }
@@ -332,9 +353,10 @@ export class Session extends EventTarget {
     this.done();
   }
 
-  reopen() {
+  /** Done, or open again, without walking on. */
+  toggleDone() {
     if (!this.state) return;
-    this.#mark({ is_reviewed: false, is_skipped: false });
+    this.#mark({ is_reviewed: !this.state.image.is_reviewed, is_skipped: false });
     this.#emit("boxes");
   }
 
@@ -365,7 +387,8 @@ export class Session extends EventTarget {
       const card = this.cards.byId.get(id);
       return this.mode === "review" && by > 0 && Boolean(card?.is_reviewed || card?.is_skipped);
     };
-    let index = this.list.indexOf(this.imageId) + by;
+    const here = this.list.indexOf(this.imageId);
+    let index = here >= 0 ? here + by : this.lastIndex + (by > 0 ? 0 : -1);
     while (index >= 0 && index < this.list.ids.length && isDone(this.list.ids[index])) index += by;
     const id = this.list.ids[index];
     if (id === undefined) {

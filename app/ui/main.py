@@ -1,0 +1,35 @@
+"""The page: five tabs, in the order of the work."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from app.settings import Settings, choose_backbone
+from app.ui.canvas.component import Canvas
+from app.ui.export_tab import export_tab
+from app.ui.messages import announce
+from app.ui.project_tab import project_tab
+from app.ui.tune_tab import tune_tab
+from app.workspace import Workspace
+
+TITLE = "sdpt-app"
+
+
+def build_blocks(workspace: Workspace, settings: Settings) -> gr.Blocks:
+    """The tabs of one workspace. Nothing of them holds state: all of it is in the database."""
+    backbone = choose_backbone(workspace)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
+        with gr.Tabs(elem_id="sdpt-tabs"):
+            with gr.Tab("Project", id="project"):
+                project_tab(workspace, backbone)
+            with gr.Tab("Label", id="label") as label:
+                Canvas("label", elem_id="label-canvas")
+            with gr.Tab("Tune", id="tune") as tune:
+                tune_tab(workspace, tune)
+            with gr.Tab("Review", id="review") as review:
+                Canvas("review", elem_id="review-canvas")
+            with gr.Tab("Export", id="export"):
+                export_tab(workspace)
+        for tab in (label, review):
+            tab.select(fn=None, js=announce("all"))
+    return blocks

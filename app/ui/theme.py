@@ -1,0 +1,43 @@
+"""How the page looks: calm, compact, system fonts, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+CSS = """
+.gradio-container { max-width: none !important; padding: 8px 16px !important; }
+footer { display: none !important; }
+#sdpt-title { padding: 0; }
+#sdpt-title p { margin: 0; font-size: 15px; }
+.sdpt-facts table { font-size: 14px; }
+.sdpt-facts { min-height: 0; }
+.sdpt-bar { height: 8px; border-radius: 4px; background: var(--border-color-primary); overflow: hidden; }
+.sdpt-bar > div { height: 100%; background: var(--color-accent); transition: width 0.3s; }
+.sdpt-job { display: flex; flex-direction: column; gap: 6px; font-size: 14px; min-height: 44px; }
+.sdpt-job .sdpt-aside { color: var(--body-text-color-subdued); }
+.sdpt-job .sdpt-bad { color: var(--error-text-color, #b91c1c); }
+.sdpt-chip { display: inline-block; width: 12px; height: 12px; border-radius: 3px; vertical-align: -1px; }
+.sdpt-table { width: 100%; border-collapse: collapse; font-size: 14px; }
+.sdpt-table th { text-align: left; font-weight: 600; padding: 4px 8px; }
+.sdpt-table th { border-bottom: 1px solid var(--border-color-primary); }
+.sdpt-table td { padding: 4px 8px; border-bottom: 1px solid var(--border-color-primary); }
+.sdpt-table td.number, .sdpt-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.sdpt-table tr.in-use td { font-weight: 600; }
+.sdpt-numbers { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 4px 0; }
+.sdpt-numbers div { display: flex; flex-direction: column; }
+.sdpt-numbers b { font-size: 22px; font-variant-numeric: tabular-nums; }
+.sdpt-numbers span { font-size: 13px; color: var(--body-text-color-subdued); }
+"""
+
+
+def theme() -> gr.themes.Base:
+    """Fonts by name only: a font from a server would be a request that leaves the machine."""
+    return gr.themes.Default(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=["system-ui", "Segoe UI", "Roboto", "DejaVu Sans", "sans-serif"],
+        font_mono=["ui-monospace", "DejaVu Sans Mono", "monospace"],
+        spacing_size="sm",
+        radius_size="sm",
+        text_size="sm",
+    )
