@@ -29,7 +29,7 @@ def export_tab(workspace: Workspace) -> None:
         gr.HTML(markup.progress(_ABOUT))
         format_ = gr.Radio([COCO, YOLO], value=COCO, label="Format", elem_id="export-format")
         path = gr.Textbox(str(_default(workspace, COCO)), label="Write to", elem_id="export-path")
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="sdpt-form"):
             with_proposals = gr.Checkbox(False, label="Also take proposals that nobody has judged")
             least = gr.Slider(0.0, 1.0, 0.6, step=0.05, label="with a score of at least")
         run = gr.Button("Export", variant="primary", elem_id="export-run")

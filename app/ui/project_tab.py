@@ -49,7 +49,7 @@ def project_tab(workspace: Workspace, backbone: BackboneChoice) -> None:
 
 
 def _class_forms(workspace: Workspace, shown: gr.HTML) -> None:
-    with gr.Row(equal_height=True):
+    with gr.Row(elem_classes="sdpt-form"):
         name = gr.Textbox(label="New class", placeholder="cell", elem_id="class-name")
         prompt = gr.Textbox(
             label="Prompt text", placeholder="the name, if left empty", elem_id="class-prompt"
@@ -57,12 +57,12 @@ def _class_forms(workspace: Workspace, shown: gr.HTML) -> None:
         add = gr.Button("Add class", variant="primary", elem_id="class-add", min_width=100)
     with gr.Accordion("Change a class", open=False):
         chosen = gr.Dropdown(_names(workspace), label="Class", elem_id="class-chosen", value=None)
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="sdpt-form"):
             new_name = gr.Textbox(label="Name", elem_id="class-new-name")
             new_prompt = gr.Textbox(label="Prompt text", elem_id="class-new-prompt")
             color = gr.ColorPicker(label="Colour", min_width=80)
             save = gr.Button("Save", elem_id="class-save", min_width=80)
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="sdpt-form"):
             into = gr.Dropdown(_names(workspace), label="Merge it into", value=None)
             merge = gr.Button("Merge: all boxes move", elem_id="class-merge", min_width=80)
             remove = gr.Button("Remove (if without boxes)", elem_id="class-remove", min_width=80)

@@ -18,11 +18,14 @@ footer { display: none !important; }
 .sdpt-job .sdpt-bad { color: var(--error-text-color, #b91c1c); }
 .sdpt-chip { display: inline-block; width: 12px; height: 12px; border-radius: 3px; vertical-align: -1px; }
 .sdpt-table { width: 100%; border-collapse: collapse; font-size: 14px; }
+.sdpt-table th, .sdpt-table td, .sdpt-table tr { border: 0 !important; background: none !important; }
 .sdpt-table th { text-align: left; font-weight: 600; padding: 4px 8px; }
-.sdpt-table th { border-bottom: 1px solid var(--border-color-primary); }
-.sdpt-table td { padding: 4px 8px; border-bottom: 1px solid var(--border-color-primary); }
+.sdpt-table tr { border-bottom: 1px solid var(--border-color-primary) !important; }
+.sdpt-table td { padding: 4px 8px; }
 .sdpt-table td.number, .sdpt-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .sdpt-table tr.in-use td { font-weight: 600; }
+.sdpt-form { align-items: end !important; }
+.sdpt-form button { min-height: 38px; }
 .sdpt-numbers { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 4px 0; }
 .sdpt-numbers div { display: flex; flex-direction: column; }
 .sdpt-numbers b { font-size: 22px; font-variant-numeric: tabular-nums; }

@@ -41,7 +41,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
                     _frame("AP50", ()), x="step", y="AP50", title="Held-out AP50", height=210
                 )
             table = gr.HTML(lambda: _bundle_table(workspace), elem_id="bundle-table")
-            with gr.Row(equal_height=True):
+            with gr.Row(elem_classes="sdpt-form"):
                 chosen = gr.Dropdown(
                     _choices(workspace), value=BEST, label="Bundle", elem_id="bundle-chosen"
                 )

@@ -412,3 +412,46 @@ export class Session extends EventTarget {
 export function announce(kinds, imageId) {
   dispatchEvent(new CustomEvent("sdpt:changed", { detail: { source: "canvas", kinds, image_id: imageId } }));
 }
+
+  // ---- what is shown ----
+
+  async setFilter(filter, query) {
+    this.filter = filter;
+    this.query = query;
+    await this.refreshList();
+    if (this.list.indexOf(this.imageId) < 0) await this.goToFirst();
+  }
+
+  async goToFirst() {
+    if (this.list.ids.length) await this.goTo(this.list.ids[0]);
+    else this.leave();
+  }
+
+  setMinScore(score) {
+    this.minScore = score;
+    if (!this.find(this.selection)) this.selection = null;
+    this.#emit("boxes");
+  }
+
+  toggleProposals() {
+    this.showsProposals = !this.showsProposals;
+    this.say(this.showsProposals ? "Proposals are shown." : "Proposals are hidden.");
+    this.setMinScore(this.minScore);
+  }
+
+  // ---- telling ----
+
+  say(text, level = "info") {
+    this.dispatchEvent(new CustomEvent("say", { detail: { text, level } }));
+  }
+
+  #emit(name) {
+    this.dispatchEvent(new Event(name));
+  }
+}
+
+/** Tell the rest of the page what was changed here. */
+export function announce(kinds, imageId) {
+  const detail = { source: "canvas", kinds, image_id: imageId };
+  window.dispatchEvent(new CustomEvent("sdpt:changed", { detail }));
+}
