@@ -98,13 +98,13 @@ class TuneConfig:
 
     steps: int = 150
     """Optimiser steps at the most."""
-    num_tokens: int = 8
+    num_tokens: int = 16
     """Shared prototype tokens per fusion layer; 0 leaves only the class-anchored ones."""
     is_anchored: bool = True
     """Whether each class owns a prototype token per layer besides the shared ones."""
-    learning_rate: float = 0.1
+    learning_rate: float = 0.3
     """Adam's peak rate for the shared tokens, after the warm-up."""
-    anchor_learning_rate: float = 0.1
+    anchor_learning_rate: float = 0.3
     """Adam's peak rate for the anchored tokens."""
     batch_size: int = 4
     """Images per step."""
@@ -114,8 +114,8 @@ class TuneConfig:
     """Looks without a better held-out AP before tuning stops early."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient."""
-    logit_bias: float = -4.0
-    """Added to the shared tokens' attention logits, so that tuning starts near the frozen model."""
+    logit_bias: float = 0.0
+    """Added to the shared tokens' attention logits; 0 is the published method, -4 starts near the frozen model."""
     rcond: float = 1e-4
     """Singular values below this share of the largest count as zero in the inverse projections."""
     seed: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from app.settings import Settings, choose_backbone
-from app.ui.canvas.component import Canvas
+from app.ui.canvas.component import canvas
 from app.ui.export_tab import export_tab
 from app.ui.messages import announce
 from app.ui.project_tab import project_tab
@@ -23,11 +23,11 @@ def build_blocks(workspace: Workspace, settings: Settings) -> gr.Blocks:
             with gr.Tab("Project", id="project"):
                 project_tab(workspace, backbone)
             with gr.Tab("Label", id="label") as label:
-                Canvas("label", elem_id="label-canvas")
+                canvas("label", elem_id="label-canvas")
             with gr.Tab("Tune", id="tune") as tune:
                 tune_tab(workspace, tune)
             with gr.Tab("Review", id="review") as review:
-                Canvas("review", elem_id="review-canvas")
+                canvas("review", elem_id="review-canvas")
             with gr.Tab("Export", id="export"):
                 export_tab(workspace)
         for tab in (label, review):

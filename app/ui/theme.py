@@ -18,7 +18,7 @@ footer { display: none !important; }
 .sdpt-job .sdpt-bad { color: var(--error-text-color, #b91c1c); }
 .sdpt-chip { display: inline-block; width: 12px; height: 12px; border-radius: 3px; vertical-align: -1px; }
 .sdpt-table { width: 100%; border-collapse: collapse; font-size: 14px; }
-.sdpt-table th, .sdpt-table td, .sdpt-table tr { border: 0 !important; background: none !important; }
+.sdpt-table, .sdpt-table th, .sdpt-table td, .sdpt-table tr { border: 0 !important; background: none !important; }
 .sdpt-table th { text-align: left; font-weight: 600; padding: 4px 8px; }
 .sdpt-table tr { border-bottom: 1px solid var(--border-color-primary) !important; }
 .sdpt-table td { padding: 4px 8px; }

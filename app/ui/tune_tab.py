@@ -173,8 +173,8 @@ def _share(bundle: Bundle, part: str) -> str:
 def _choices(workspace: Workspace) -> list[tuple[str, str]]:
     tuned = [b for b in list_bundles(workspace) if b.kind is BundleKind.TUNED]
     return [
-        ("best: the bundle in use, else zero-shot", BEST),
-        ("zero-shot: the detector without a prompt", ZERO_SHOT),
+        ("best", BEST),
+        ("zero-shot", ZERO_SHOT),
         *((bundle.name, str(bundle.id)) for bundle in reversed(tuned)),
     ]
 

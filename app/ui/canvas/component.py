@@ -13,7 +13,7 @@ image_id}; dispatched by others (without that source) it makes a canvas load its
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import gradio as gr
 
@@ -28,20 +28,17 @@ import(new URL('%(url)s/main.js', window.location.href).href)
 """
 
 
-class Canvas(gr.HTML):  # type: ignore[misc]  # Gradio brings no types
-    """`mode` is 'label' (any image, by filter) or 'review' (images with proposals, least certain first)."""
+def canvas(mode: Literal["label", "review"], *, elem_id: str) -> gr.HTML:
+    """An empty element for the canvas, to be called within a block.
 
-    def __init__(self, mode: Literal["label", "review"] = "label", **kwargs: Any) -> None:
-        super().__init__(
-            "",
-            html_template=f'<div class="sdpt-canvas" data-mode="{mode}"></div>',
-            js_on_load=_ON_LOAD % {"url": STATIC_URL},
-            head=f'<link rel="stylesheet" href="{STATIC_URL}/canvas.css">',
-            apply_default_css=False,
-            padding=False,
-            **kwargs,
-        )
-
-    def get_block_name(self) -> str:
-        """Rendered by Gradio's own HTML element."""
-        return "html"
+    `mode` is 'label' (any image, by filter) or 'review' (images with proposals, least certain first).
+    """
+    return gr.HTML(
+        "",
+        html_template=f'<div class="sdpt-canvas" data-mode="{mode}"></div>',
+        js_on_load=_ON_LOAD % {"url": STATIC_URL},
+        head=f'<link rel="stylesheet" href="{STATIC_URL}/canvas.css">',
+        apply_default_css=False,
+        padding=False,
+        elem_id=elem_id,
+    )

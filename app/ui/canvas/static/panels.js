@@ -116,9 +116,9 @@ export function sideList(session) {
     "data-testid": "canvas-accept-all", onClick: () => session.acceptAll() });
   const none = button("Has none", { title: "Nothing of any class is here: reject all, done, next (N)",
     class: "sdpt-wide", "data-testid": "canvas-none", onClick: () => session.none() });
-  const least = h("input", { type: "range", min: 0, max: 95, step: 5, value: 0, "aria-label": "Lowest score shown",
+  const least = h("input", { type: "range", min: 0, max: 95, step: 5, value: Math.round(session.minScore * 100), "aria-label": "Lowest score shown",
     "data-testid": "canvas-min-score" });
-  const leastText = h("output", {}, "0.00");
+  const leastText = h("output", {}, session.minScore.toFixed(2));
   least.addEventListener("input", () => {
     leastText.textContent = (least.value / 100).toFixed(2);
     session.setMinScore(least.value / 100);

@@ -7,6 +7,7 @@ import {
   accepting, changing, correcting, creating, deleting, reduce, rejecting, stateOf, together,
 } from "./model.js";
 
+export const REVIEW_FLOOR = 0.2; // below it most proposals of a small detector are noise; the slider goes lower
 const boxKey = (uid) => `b:${uid}`;
 const proposalKey = (id) => `p:${id}`;
 
@@ -26,7 +27,7 @@ export class Session extends EventTarget {
     this.selection = null; // "b:<uid>" or "p:<proposal id>"
     this.hovered = null;
     this.preview = null; // {key, box} while a box is dragged
-    this.minScore = 0;
+    this.minScore = mode === "review" ? REVIEW_FLOOR : 0;
     this.showsProposals = true;
     this.ticket = 0;
     this.epoch = 0; // counts own changes: an answer that was asked for before one of them is out of date
@@ -398,20 +399,6 @@ export class Session extends EventTarget {
     this.goTo(id);
     return true;
   }
-
-  say(text, level = "info") {
-    this.dispatchEvent(new CustomEvent("say", { detail: { text, level } }));
-  }
-
-  #emit(name) {
-    this.dispatchEvent(new CustomEvent(name));
-  }
-}
-
-/** Tell the rest of the page that something was saved. */
-export function announce(kinds, imageId) {
-  dispatchEvent(new CustomEvent("sdpt:changed", { detail: { source: "canvas", kinds, image_id: imageId } }));
-}
 
   // ---- what is shown ----
 

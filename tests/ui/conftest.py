@@ -1,0 +1,125 @@
+"""The real server as a process, and a real Chromium in front of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "bccd"
+PATIENCE_S = 120
+SIZES = ((1440, 900), (1024, 768))
+
+
+@dataclass(slots=True)
+class Server:
+    """A running app on a folder of `num_images` blood smears."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+    foreign_requests: list[str] = field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "images"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self, *, has_worker: bool = True) -> None:
+        words = ["--data", str(self.data), "--backbone", "nano", "--no-browser"]
+        words += ["--port", str(self.port)] + ([] if has_worker else ["--no-worker"])
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "app", *words], env=environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.answers():
+            assert time.monotonic() < deadline, (self.folder / "server.log").read_text()
+            time.sleep(0.2)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/sdpt/api/classes", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def stop(self) -> None:
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(timeout=60)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def cli(self, *words: str) -> dict[str, Any]:
+        command = [sys.executable, "-m", "app", *words, "--data", str(self.data), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+
+def new_server(folder: Path, *, num_images: int) -> Server:
+    (folder / "images").mkdir(parents=True)
+    for source in sorted((SAMPLES / "images").iterdir())[:num_images]:
+        shutil.copyfile(source, folder / "images" / source.name)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Server(folder, probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_S * 1000)
+    system = shutil.which("chromium") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=system)
+        yield chromium
+        chromium.close()
+
+
+def open_page(browser: Browser, server: Server, size: tuple[int, int] = SIZES[0]) -> Page:
+    """The app's page; requests that leave the machine are noted on the server."""
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    page.set_default_timeout(PATIENCE_S * 1000)
+
+    def note(url: str) -> None:
+        if not url.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws"))):
+            server.foreign_requests.append(url)
+
+    page.on("request", lambda request: note(request.url))
+    page.on("websocket", lambda socket_: note(socket_.url))
+    page.goto(server.url)
+    page.locator("#class-list").wait_for()
+    return page
+
+
+def picture(page: Page, name: str) -> None:
+    """A screenshot at both sizes, when SDPT_SCREENSHOTS names a folder."""
+    folder = os.environ.get("SDPT_SCREENSHOTS")
+    if not folder:
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for width, height in reversed(SIZES):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(700)
+        page.screenshot(path=f"{folder}/{name}-{width}x{height}.png")
