@@ -60,6 +60,8 @@ def _output_path(workspace: Workspace, path: Path) -> Path:
         raise OutputError(f"'{path}' is the workspace's own database. Name another file.")
     if _is_registered(workspace, target.resolve()):
         raise OutputError(f"'{path}' is one of the images, which are never written. Name another.")
+    if target.is_relative_to(workspace.state_dir):
+        target.parent.mkdir(parents=True, exist_ok=True)  # elsewhere a new folder may be a slip
     return target
 
 
