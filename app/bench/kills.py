@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from app.bench.ports import free_port
 from app.demo import SAMPLES_DIR
 from app.errors import AppError
 from app.importing import import_coco
@@ -98,7 +98,7 @@ def measure_kills(*, num_kills: int, seed: int, on_progress: OnProgress) -> dict
 class _Trial:
     def __init__(self, workspace: Workspace, rng: random.Random) -> None:
         self.workspace, self.rng = workspace, rng
-        self.port = _free_port()
+        self.port = free_port()
         self.server = self._start()
         self.person = _Person(workspace, f"http://127.0.0.1:{self.port}", rng)
         self.kills: Counter[str] = Counter()
@@ -200,10 +200,3 @@ def _wait_until(is_so: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise AppError(f"Waited {_PATIENCE_S:g} s for {what}, in vain. See the logs.")
         time.sleep(0.2)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -56,3 +56,54 @@ def first_job(
         f"{percent(done.tuned['ap50'])} tuned in {done.tune['seconds']:.0f} s."
     )
     show(asdict(done), text, as_json=as_json)
+
+
+@bench.command("scale")
+def scale(
+    num_images: Annotated[int, typer.Option("--images", min=10, help="Images.")] = 10_000,
+    boxes: Annotated[int, typer.Option("--boxes", min=1, help="Boxes on each.")] = 10,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Page, next image, export and memory of the server with many images.
+
+    \b
+    Example:
+      sdpt-app bench scale --images 10000
+    """
+    from app.bench.scale import TARGETS, measure_scale
+    from app.progress import progress_bar
+
+    with progress_bar("Reading images") as on_progress:
+        done = measure_scale(num_images=num_images, boxes_per_image=boxes, on_progress=on_progress)
+    lines = [f"{done['images']} images, {done['annotations']} boxes"]
+    lines += [
+        f"{name:<14} {done[name]:>9.1f}   (at most {most:g})" for name, most in TARGETS.items()
+    ]
+    show(done, "\n".join(lines), as_json=as_json)
+
+
+@bench.command("kills")
+def kills(
+    number: Annotated[int, typer.Option("--kills", min=1, help="How often to kill.")] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="Of moments and victims.")] = 0,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """kill -9 of server, worker and both while a person draws and jobs run: count what is lost.
+
+    \b
+    Example:
+      sdpt-app bench kills --kills 20
+    """
+    from app.bench.kills import measure_kills
+    from app.progress import progress_bar
+
+    with progress_bar("Killing") as on_progress:
+        done = measure_kills(num_kills=number, seed=seed, on_progress=on_progress)
+    text = (
+        f"{number} kills: {done['boxes_lost']} of {done['boxes_acknowledged']} acknowledged boxes "
+        f"lost, {done['jobs_stuck']} jobs stuck, {done['duplicate_predictions']} duplicate "
+        f"predictions; jobs {done['jobs']}."
+    )
+    show(done, text, as_json=as_json)
