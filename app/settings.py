@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from app.errors import SettingsError
@@ -44,7 +45,12 @@ class Settings:
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach the host."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name: 127.0.0.1.example.org is anybody's
+        return False
 
 
 def default_author() -> str:

@@ -110,6 +110,8 @@ class _Trial:
         drawing.start()
         try:
             for number in range(num_kills):
+                # A worker must be there first, or most kills would meet a server that only starts.
+                _wait_until(lambda: bool(live_workers(self.workspace)), "a worker")
                 self._give_work()
                 time.sleep(self.rng.uniform(0.2, 8.0))
                 self._kill(self.rng.choice(VICTIMS))

@@ -3,8 +3,6 @@
 The images are links to one small file, the rows are real; what is timed goes through a running server over HTTP.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import statistics
