@@ -20,8 +20,8 @@ def build_blocks(workspace: Workspace, settings: Settings) -> gr.Blocks:
     backbone = choose_backbone(workspace)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
         with gr.Tabs(elem_id="sdpt-tabs"):
-            with gr.Tab("Project", id="project"):
-                project_tab(workspace, backbone)
+            with gr.Tab("Project", id="project") as project:
+                project_tab(workspace, backbone, project)
             with gr.Tab("Label", id="label") as label:
                 canvas("label", elem_id="label-canvas")
             with gr.Tab("Tune", id="tune") as tune:

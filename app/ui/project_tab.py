@@ -29,7 +29,7 @@ _NO_CLASS = (
 )
 
 
-def project_tab(workspace: Workspace, backbone: BackboneChoice) -> None:
+def project_tab(workspace: Workspace, backbone: BackboneChoice, tab: gr.Tab) -> None:
     """Build the tab's contents inside the current block."""
     with gr.Row():
         with gr.Column(scale=1, min_width=320):
@@ -38,6 +38,12 @@ def project_tab(workspace: Workspace, backbone: BackboneChoice) -> None:
         with gr.Column(scale=1, min_width=320):
             shown = gr.HTML(lambda: _classes(workspace), elem_id="class-list")
             _class_forms(workspace, shown)
+
+    tab.select(
+        lambda: (_overview(workspace, backbone), _classes(workspace)),
+        outputs=[overview, shown],
+        show_progress="hidden",
+    )
 
     @telling
     def look_again(progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008  Gradio's own idiom

@@ -6,6 +6,7 @@ import gradio as gr
 
 CSS = """
 .gradio-container { max-width: none !important; padding: 8px 16px !important; }
+#export-form { max-width: 820px; }
 footer { display: none !important; }
 #sdpt-title { padding: 0; }
 #sdpt-title p { margin: 0; font-size: 15px; }
