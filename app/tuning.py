@@ -205,6 +205,7 @@ def _finish(
     result.bundle.save(context.workspace.state_dir / folder)
     metrics = {
         "zero_shot": metrics_json(result.zero_shot),
+        "step0": metrics_json(result.step0),
         "tuned": metrics_json(result.tuned),
     }
     with context.workspace.database.job_write() as tx:

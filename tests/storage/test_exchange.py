@@ -71,6 +71,20 @@ def test_an_export_loads_in_pycocotools_and_supervision(project: Project, tmp_pa
     assert dataset.classes == ["cell", "platelet"]
 
 
+def test_an_export_loads_in_fiftyone(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
+    from fiftyone.utils.coco import load_coco_detection_annotations
+
+    project.draw((1.5, 2.5, 30.0, 40.0))
+    write_coco(tmp_path / "boxes.json", exported(project))
+    _, classes, _, pictures, boxes = load_coco_detection_annotations(str(tmp_path / "boxes.json"))
+    assert list(classes.values()) == ["cell", "platelet"]
+    (picture,) = pictures
+    assert [box.bbox for box in boxes[picture]] == [[1.5, 2.5, 28.5, 37.5]]
+
+
 def test_an_exported_file_imported_again_changes_nothing(project: Project, tmp_path: Path) -> None:
     drawn = project.draw()
     write_coco(tmp_path / "boxes.json", exported(project))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from pycocotools.coco import COCO
@@ -114,6 +116,14 @@ def assert_holds_what_was_drawn(coco: COCO, drawn: Drawn) -> None:
             assert (x, y, x + w, y + h) == pytest.approx(box, abs=TOLERANCE_PX)
 
 
+def foreign_connections(server: Server) -> list[str]:
+    """Addresses outside this machine that the server or its worker talk to."""
+    assert server.process is not None
+    root = psutil.Process(server.process.pid)
+    found = [c for p in [root, *root.children(recursive=True)] for c in p.net_connections()]
+    return [c.raddr.ip for c in found if c.raddr and not ip_address(c.raddr.ip).is_loopback]
+
+
 @pytest.mark.browser
 def test_a_person_labels_tunes_reviews_and_exports(browser: Browser, server: Server) -> None:
     page = open_page(browser, server)
@@ -121,6 +131,7 @@ def test_a_person_labels_tunes_reviews_and_exports(browser: Browser, server: Ser
     drawn = draw_on_first_images(page)
     num_drawn = sum(len(boxes) for boxes in drawn.values())
     tune_and_prelabel(page)
+    assert foreign_connections(server) == []
     review_three(page)
     counts = server.cli("status")["annotations"]
     assert counts == {"human": num_drawn + 1, "accepted": 1, "imported": 0}
