@@ -135,7 +135,7 @@ def counts(tx: Transaction, bundle_id: int) -> PredictionCounts:
         .where(PredictionRow.bundle_id == bundle_id)
         .group_by(PredictionRow.verdict)
     )
-    found: dict[str, int] = dict(rows.tuples().all())
+    found = {key: number for key, number in rows}  # noqa: C416  a Row is no tuple to the type checker
     runs = select(func.count()).select_from(PredictionRunRow).filter_by(bundle_id=bundle_id)
     return PredictionCounts(
         total=sum(found.values()),
