@@ -75,8 +75,13 @@ def evaluate_bundle(
             judged.append(truth.boxes[index])
         on_progress(index + 1, len(paths))
     metrics = sdpt_engine.evaluate(found, judged, truth.names)
-    name = ZERO_SHOT_NAME if chosen is None else chosen.name
-    return {"bundle": name, **metrics_json(metrics), "skipped": skipped}
+    which = (ZERO_SHOT_NAME, ZERO_SHOT_NAME) if chosen is None else (chosen.id, chosen.name)
+    return {
+        "bundle": which[0],
+        "bundle_name": which[1],
+        **metrics_json(metrics),
+        "skipped": skipped,
+    }
 
 
 def _truth(tx: Transaction, dataset: ImportedDataset) -> _Truth:

@@ -12,10 +12,11 @@ from app.bundles import BEST, load_predictor, resolve_bundle
 from app.convert import new_predictions
 from app.errors import NotReadyError, PathEscapeError, SettingsError
 from app.job_context import JobContext, JobStopped
-from app.review import SAME_OBJECT_IOU, intersection_over_union
+from app.review import SAME_OBJECT_IOU
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError
 from storage import annotations, bundles, categories, images, jobs, predictions, projects
+from storage.boxes import intersection_over_union
 from storage.database import Transaction
 from storage.types import (
     Bundle,

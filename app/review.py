@@ -7,6 +7,7 @@ from uuid import uuid4
 from app.errors import NotReadyError, ProposalJudgedError
 from app.workspace import Workspace
 from storage import annotations, predictions, projects
+from storage.boxes import intersection_over_union
 from storage.database import Transaction
 from storage.types import Annotation, Box, Origin, QueuedImage, StoredPrediction, Verdict
 
@@ -114,20 +115,6 @@ def _is_same_object(proposal: StoredPrediction, annotation: Annotation) -> bool:
     if proposal.category_id != annotation.category_id:
         return False
     return intersection_over_union(proposal.box, annotation.box) >= SAME_OBJECT_IOU
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """Overlap of two xyxy boxes, 0..1."""
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / (_area(a) + _area(b) - shared)
-
-
-def _area(box: Box) -> float:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _accept(

@@ -6,10 +6,9 @@ import errno
 import os
 import signal
 import socket
-import sys
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -93,18 +92,23 @@ def create_app(workspace: Workspace, settings: Settings) -> FastAPI:
     return mounted
 
 
-def serve(workspace: Workspace, settings: Settings) -> None:
-    """Serve until interrupted. Raises AddressError and WorkspaceBusyError before anything is started."""
+def serve(workspace: Workspace, settings: Settings, *, on_open: Callable[[str], None]) -> None:
+    """Serve until interrupted; `on_open` hears the address.
+
+    Raises AddressError and WorkspaceBusyError before anything is started.
+    """
     with _listening(settings.host, settings.port) as listener:
         url = _url(settings.host, listener.getsockname()[1])
         with ServerLock(workspace).acquire(url):
             app = create_app(workspace, _with_port(settings, listener))
             with _terminated_in_order(), _worker(workspace, settings):
-                _Server(app, url, opens_browser=settings.opens_browser).run(sockets=[listener])
+                _Server(app, url, settings, on_open).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: FastAPI, url: str, *, opens_browser: bool) -> None:
+    def __init__(
+        self, app: FastAPI, url: str, settings: Settings, on_open: Callable[[str], None]
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -115,13 +119,14 @@ class _Server(uvicorn.Server):
             )
         )
         self._url = url
-        self._opens_browser = opens_browser
+        self._opens_browser = settings.opens_browser
+        self._on_open = on_open
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.started:
             return
-        print(f"sdpt-app is open at {self._url}  (Ctrl+C ends it)", file=sys.stderr, flush=True)  # noqa: T201
+        self._on_open(self._url)
         if self._opens_browser:
             threading.Thread(target=webbrowser.open, args=(self._url,), daemon=True).start()
 

@@ -30,14 +30,15 @@ _NICENESS = 5
 
 def run_worker(
     workspace: Workspace, *, device: str, preload: bool = True, parent_pid: int | None = None
-) -> None:
-    """Work off jobs until SIGTERM or SIGINT, or until the process `parent_pid` is gone.
+) -> int:
+    """Work off jobs until SIGTERM or SIGINT, or until `parent_pid` is gone; returns how many.
 
     With `preload` the detector is loaded before the first job comes, which saves its first seconds.
     """
     stop = StopSignal()
     detectors = DetectorCache(workspace, device)
     name = new_worker_name()
+    num_jobs = 0
     os.nice(_NICENESS)  # the page of the person comes first
     with (
         stopped_by_signals(stop, StopReason.TERMINATED),
@@ -52,6 +53,8 @@ def run_worker(
                 stop.wait(POLL_S)
                 continue
             perform(workspace, claim, detector=detectors.get, stop=_for_job(stop))
+            num_jobs += 1
+    return num_jobs
 
 
 def work_off(

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from storage import categories, images, projects
+from storage.boxes import intersection_over_union
 from storage.coco_reader import read_coco
 from storage.database import Transaction
 from storage.errors import ExportError
@@ -171,12 +172,3 @@ def _image_entry(image: Image) -> dict[str, Any]:
 def _xyxy(entry: Mapping[str, Any]) -> Box:
     x, y, width, height = entry["bbox"]
     return (x, y, x + width, y + height)
-
-
-def intersection_over_union(a: Box, b: Box) -> float:
-    """Overlap of two xyxy boxes, 0..1."""
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return width * height / (areas - width * height)

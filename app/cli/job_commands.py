@@ -151,7 +151,7 @@ def _followed(workspace: Workspace, job: Job, what: str, *, device: str) -> dict
 
 
 def _figures(result: dict[str, Any]) -> list[str]:
-    rows = {f"{result['bundle']}, all classes": result, **result["per_class"]}
+    rows = {f"{result['bundle_name']}, all classes": result, **result["per_class"]}
     width = max(len(name) for name in rows)
     return [
         f"{'':<{width}}      AP    AP50   ({result['num_images']} images)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,7 @@ from app.cli.frame import (
     State,
     new_typer,
     opened,
+    say,
     show,
     show_backbone,
 )
@@ -63,6 +65,7 @@ def open_app(
     password: Password = None,
     no_browser: NoBrowser = False,
     no_worker: NoWorker = False,
+    as_json: AsJson = False,
     debug: Debug = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show it.")
@@ -97,7 +100,7 @@ def open_app(
         opens_browser=not no_browser,
         starts_worker=not no_worker,
     )
-    _open(settings)
+    _open(settings, as_json=as_json)
 
 
 @cli.command()
@@ -108,6 +111,7 @@ def demo(
     password: Password = None,
     no_browser: NoBrowser = False,
     no_worker: NoWorker = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Open the app on 40 sample images, in a folder of its own, with the offline detector.
@@ -129,7 +133,7 @@ def demo(
         opens_browser=not no_browser,
         starts_worker=not no_worker,
     )
-    _open(replace(settings, data_dir=prepare_demo()))
+    _open(replace(settings, data_dir=prepare_demo()), as_json=as_json)
 
 
 @cli.command()
@@ -137,6 +141,7 @@ def worker(
     data: Data,
     workspace: State = None,
     device: Device = "auto",
+    as_json: AsJson = False,
     debug: Debug = False,
     parent_pid: Annotated[int | None, typer.Option("--parent-pid", hidden=True)] = None,
 ) -> None:
@@ -153,7 +158,8 @@ def worker(
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with open_workspace(data, workspace) as found:
-        run_worker(found, device=device, parent_pid=parent_pid)
+        number = run_worker(found, device=device, parent_pid=parent_pid)
+    show({"jobs": number}, "", as_json=as_json)
 
 
 @cli.command()
@@ -172,7 +178,7 @@ def doctor(as_json: AsJson = False, debug: Debug = False) -> None:
     show(doctor_document(checks), "\n".join(lines), as_json=as_json)
 
 
-def _open(settings: Settings) -> None:
+def _open(settings: Settings, *, as_json: bool) -> None:
     from app.workspace import ServerLock, open_workspace
 
     with open_workspace(settings.data_dir, settings.workspace_dir) as found:
@@ -182,4 +188,12 @@ def _open(settings: Settings) -> None:
         show_backbone(found, settings.backbone)
         from app.server import serve
 
-        serve(found, settings)
+        def tell(url: str) -> None:
+            say(f"sdpt-app is open at {url}  (Ctrl+C ends it)")
+            show(
+                {"url": url, "pid": os.getpid(), "workspace": str(found.state_dir)},
+                "",
+                as_json=as_json,
+            )
+
+        serve(found, settings, on_open=tell)
