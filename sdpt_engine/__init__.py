@@ -18,6 +18,7 @@ from sdpt_engine.types import (
     Metrics,
     ObjectClass,
     Prediction,
+    PromptConfig,
     StepReport,
     TuneConfig,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "PromptBundle",
+    "PromptConfig",
     "StepReport",
     "TuneConfig",
     "TuneResult",

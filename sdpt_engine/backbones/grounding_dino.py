@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sdpt_engine.adaptation import Adaptation
 from sdpt_engine.backbones.base import (
     Caption,
     DetectorOutput,
@@ -24,12 +26,15 @@ from sdpt_engine.backbones.base import (
     EncodedText,
     FusionSite,
 )
-from sdpt_engine.inject import installed
-from sdpt_engine.prompt import PromptSet
+from sdpt_engine.backbones.text import encode_caption
 from sdpt_engine.types import ObjectClass, Pixels
 from sdpt_engine.vocabulary import make_captions
 
 Preprocess = Callable[[Pixels], Tensor]
+
+_HEADS = ("class_embed", "bbox_embed", "encoder_output_")
+_INPUT_PROJECTIONS = ("model.input_proj_vision.", "model.text_projection.")
+_CHANGING_INPUTS = ("vision_features", "text_features", "vision_attention_mask", "valid_ratios")
 
 
 class GroundingDinoDetector:
@@ -52,6 +57,14 @@ class GroundingDinoDetector:
         self.digest = _digest(self.fusion_sites())
 
     @property
+    def width(self) -> int:
+        return int(self._model.config.d_model)
+
+    @property
+    def word_width(self) -> int:
+        return int(self._model.model.text_backbone.get_input_embeddings().embedding_dim)
+
+    @property
     def model(self) -> nn.Module:
         """The whole transformers model."""
         model: nn.Module = self._model
@@ -67,6 +80,10 @@ class GroundingDinoDetector:
                     attention=attention,
                     image_projection=attention.vision_proj,
                     text_projection=attention.text_proj,
+                    image_values=attention.values_vision_proj,
+                    text_values=attention.values_text_proj,
+                    image_output=attention.out_vision_proj,
+                    text_output=attention.out_text_proj,
                     text_norm=layer.fusion_layer.layer_norm_text,
                     num_heads=attention.num_heads,
                 )
@@ -81,19 +98,16 @@ class GroundingDinoDetector:
             self._tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
         )
 
-    @torch.no_grad()
-    def encode_text(self, caption: Caption) -> EncodedText:
-        ids = torch.tensor([caption.input_ids], device=self.device)
-        mask, positions = phrase_masks(caption)
-        mask, positions = mask.to(self.device), positions.to(self.device)
-        hidden = self._model.model.text_backbone(
-            input_ids=ids,
-            attention_mask=mask[None, None],
-            token_type_ids=torch.zeros_like(ids),
-            position_ids=positions[None],
-        ).last_hidden_state
-        features = self._model.model.text_projection(hidden)[0]  # [T, d]
-        return EncodedText(caption, features, mask, positions)
+    def head_parameters(self) -> dict[str, nn.Parameter]:
+        return {n: p for n, p in self._model.named_parameters() if any(h in n for h in _HEADS)}
+
+    def body_parameters(self) -> dict[str, nn.Parameter]:
+        constant = ("model.backbone.", "model.text_backbone.", *_INPUT_PROJECTIONS)
+        return {n: p for n, p in self._model.named_parameters() if not n.startswith(constant)}
+
+    def encode_text(self, caption: Caption, context: Tensor | None = None) -> EncodedText:
+        with nullcontext() if context is not None else torch.no_grad():
+            return encode_caption(self._model.model, caption, self.device, context)
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
@@ -123,13 +137,51 @@ class GroundingDinoDetector:
         self,
         images: Sequence[EncodedImage],
         text: EncodedText,
-        prompts: PromptSet | None = None,
+        adaptation: Adaptation | None = None,
     ) -> DetectorOutput:
+        if adaptation is None:
+            return self._detect(images, text)
+        if adaptation.first_layer < images[0].layer:
+            raise ValueError(
+                f"The images have passed {images[0].layer} fusion layers, but the adaptation acts from "
+                f"layer {adaptation.first_layer} on. Encode them anew."
+            )
+        with adaptation.attached(self, text) as seen:
+            return adaptation.adjusted(self._detect(images, seen), text.caption)
+
+    def _detect(self, images: Sequence[EncodedImage], text: EncodedText) -> DetectorOutput:
         constants = self._encoder_inputs(images, text)
-        prompted = nullcontext() if prompts is None else installed(self, prompts, text.caption)
-        with prompted:
-            vision, words = self._model.model.encoder(**constants, return_dict=True)[:2]
+        vision, words = self._run_encoder(constants, images[0].layer, None)
         return self._decode(vision, words, constants, text)
+
+    @torch.no_grad()
+    def advanced(
+        self, images: Sequence[EncodedImage], text: EncodedText, layer: int
+    ) -> list[EncodedImage]:
+        found = []
+        for image in images:
+            constants = self._encoder_inputs([image], text)
+            vision, words = self._run_encoder(constants, image.layer, layer)
+            shapes = constants["spatial_shapes_list"]
+            levels = vision[0].T.split([height * width for height, width in shapes], dim=1)
+            maps = [m.unflatten(1, shape).cpu() for m, shape in zip(levels, shapes, strict=True)]
+            found.append(replace(image, levels=tuple(maps), layer=layer, words=words[0].cpu()))
+        return found
+
+    def _run_encoder(
+        self, constants: dict[str, Any], first: int, last: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """The encoder's layers from `first` up to `last`: (image tokens [B, V, d], words [B, T, d])."""
+        encoder = self._model.model.encoder
+        shared = {k: v for k, v in constants.items() if k not in _CHANGING_INPUTS}
+        shared["key_padding_mask"] = constants["vision_attention_mask"]
+        shared["reference_points"] = encoder.get_reference_points(
+            constants["spatial_shapes_list"], constants["valid_ratios"], device=self.device
+        )
+        vision, words = constants["vision_features"], constants["text_features"]
+        for layer in encoder.layers[first:last]:
+            (vision, words), _ = layer(vision_features=vision, text_features=words, **shared)
+        return vision, words
 
     def _encoder_inputs(self, images: Sequence[EncodedImage], text: EncodedText) -> dict[str, Any]:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
@@ -158,7 +210,7 @@ class GroundingDinoDetector:
             "spatial_shapes_list": shapes,
             "level_start_index": starts,
             "valid_ratios": torch.stack(ratios, 1).to(self.device),  # [B, levels, 2]
-            "text_features": text.features.expand(batch, -1, -1),
+            "text_features": self._words(images, text),
             "text_attention_mask": torch.zeros(
                 batch, len(text.caption.input_ids), dtype=torch.bool, device=self.device
             ),
@@ -166,6 +218,12 @@ class GroundingDinoDetector:
             "text_self_attention_masks": ~text.self_attention_mask.expand(batch, -1, -1),
             "text_position_ids": text.position_ids.expand(batch, -1),
         }
+
+    def _words(self, images: Sequence[EncodedImage], text: EncodedText) -> Tensor:
+        if images[0].words is None:
+            return text.features.expand(len(images), -1, -1)
+        own = [image.words for image in images if image.words is not None]
+        return torch.stack(own).to(self.device)
 
     def _decode(
         self, vision: Tensor, words: Tensor, constants: dict[str, Any], text: EncodedText
@@ -210,6 +268,7 @@ class GroundingDinoDetector:
             auxiliary=tuple(cut[:-1]),
             proposal_logits=proposal_logits[..., :num_tokens],
             proposal_boxes=proposal_coords.sigmoid(),
+            queries=decoded.intermediate_hidden_states[:, -1],
         )
 
     def _heads(
@@ -226,21 +285,6 @@ class GroundingDinoDetector:
             delta = self._model.bbox_embed[number](hidden[:, number])
             found.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
         return found
-
-
-def phrase_masks(caption: Caption) -> tuple[Tensor, Tensor]:
-    """Which token sees which (bool [T, T]), and positions that restart in each phrase (int64 [T]).
-
-    A phrase is a class's words with their '.'; [CLS] and [SEP] see only themselves.
-    """
-    length = len(caption.input_ids)
-    mask = torch.eye(length, dtype=torch.bool)
-    positions = torch.zeros(length, dtype=torch.long)
-    for span in caption.token_spans:
-        block = slice(span[0], span[-1] + 2)  # the '.' belongs to the phrase
-        mask[block, block] = True
-        positions[block] = torch.arange(len(span) + 1)
-    return mask, positions
 
 
 def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:

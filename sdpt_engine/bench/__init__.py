@@ -1,0 +1,1 @@
+"""Measurements of the engine that anyone can run again; `sdpt-app bench` is their door."""
