@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from sdpt_engine.adaptation import ParameterGroup, copy_tensors
+from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.fusion import ExtraTokens, SeenBeside, beside_pixels, beside_words
 from sdpt_engine.inject import LayerChange, installed
 from sdpt_engine.projections import bias_of, pseudo_inverse
@@ -125,7 +126,7 @@ class LayerPrompt(nn.Module):
             by_image = self._exact(beside_words(self.site, self.text_tokens(), bias))
         if config.num_tokens and config.paths != "image_only":
             by_text = self._exact(beside_pixels(self.site, self.image_tokens(), bias))
-        gains = [None, None]
+        gains: list[Tensor | None] = [None, None]
         if config.learns_gates:
             gains = [1 + self.get_parameter("image_gate"), 1 + self.get_parameter("text_gate")]
         has_class_image = config.is_anchored and config.anchors_image
@@ -297,7 +298,7 @@ def prompted_layers(choice: str, num_layers: int) -> frozenset[int]:
         return frozenset(range(first, first + count))
     chosen = frozenset(int(number) for number in choice.split(","))
     if max(chosen) >= num_layers:
-        raise ValueError(
+        raise InvalidExampleError(
             f"Fusion layer {max(chosen)} was asked for, but this detector has {num_layers}, "
             f"numbered from 0. Choose among 0 to {num_layers - 1}."
         )

@@ -36,7 +36,5 @@ class TensorFile:
         path = Path(self._folder.name) / f"{self._number}.bin"
         self._number += 1
         path.write_bytes(tensor.contiguous().numpy().tobytes())
-        flat = torch.from_file(
-            str(path), shared=False, size=tensor.numel(), dtype=tensor.dtype
-        )
+        flat = torch.from_file(str(path), shared=False, size=tensor.numel(), dtype=tensor.dtype)
         return flat.view(tensor.shape)

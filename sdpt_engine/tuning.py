@@ -18,17 +18,22 @@ from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.checkpoint import CHECKPOINT_NAME
 from sdpt_engine.data import ViewCache
 from sdpt_engine.errors import InvalidExampleError
-from sdpt_engine.fitting import NOTHING_MEASURED, Fit, Look, Material
+from sdpt_engine.fitting import Fit, Look, Material
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.thresholds import best_thresholds
-from sdpt_engine.types import Example, Metrics, ObjectClass, Prediction, StepReport, TuneConfig
+from sdpt_engine.types import (
+    FEW_IMAGES,
+    Example,
+    Metrics,
+    ObjectClass,
+    Prediction,
+    StepReport,
+    TuneConfig,
+)
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
-
-FEW_IMAGES = 6
-"""With fewer and none held out, the images judge each other in turns (k-fold)."""
 
 OnBegin = Callable[[int, int, Metrics], None]
 OnStep = Callable[[StepReport], None]
@@ -177,7 +182,9 @@ def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
     predictions = fit.predict(job.val_views, fit.adaptation)
     judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
     figures = _Figures(fit.progress.zero_shot, fit.progress.looks[0].metrics, best.metrics)
-    return _result(job, best, judged, figures, seconds=fit.progress.seconds, steps=fit.progress.step)
+    return _result(
+        job, best, judged, figures, seconds=fit.progress.seconds, steps=fit.progress.step
+    )
 
 
 def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:

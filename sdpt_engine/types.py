@@ -21,6 +21,9 @@ Labels = NDArray[np.int64]
 Scores = NDArray[np.float32]
 Pixels = NDArray[np.uint8]  # [H, W, 3] RGB
 
+FEW_IMAGES = 6
+"""With fewer labelled images none is held out: they judge each other in turns (k-fold)."""
+
 
 def no_boxes() -> Boxes:
     return np.zeros((0, 4), np.float32)
@@ -104,7 +107,7 @@ class PromptConfig:
     anchors_image: bool = False
     """Whether a class's token also joins the image side, where only the class's own words see it."""
     paths: str = "both"
-    """Who sees shared tokens: both | text_only (words alone, the released code's effect) | image_only (pixels alone)."""
+    """Who sees shared tokens: both | text_only (only words: the released code's effect) | image_only (only pixels)."""
     kind: str = "unified"
     """unified (the paper) | independent (separate image and text tokens) | exact_key (Z itself is the key)."""
     layers: str = "all"

@@ -163,8 +163,9 @@ class GroundingDinoDetector:
             constants = self._encoder_inputs([image], text)
             vision, words = self._run_encoder(constants, image.layer, layer)
             shapes = constants["spatial_shapes_list"]
-            levels = vision[0].T.split([height * width for height, width in shapes], dim=1)
-            maps = [m.unflatten(1, shape).cpu() for m, shape in zip(levels, shapes, strict=True)]
+            sizes = [height * width for height, width in shapes]
+            levels = torch.split(vision[0].T, sizes, dim=1)
+            maps = [m.reshape(-1, *shape).cpu() for m, shape in zip(levels, shapes, strict=True)]
             found.append(replace(image, levels=tuple(maps), layer=layer, words=words[0].cpu()))
         return found
 

@@ -32,6 +32,7 @@ class Method:
     rate: float
     rates: tuple[float, ...]
     is_trained: bool = True
+    enters_late: bool = False  # tune on cached states of the first fusion layer it touches
 
 
 def make_adaptation(
@@ -54,9 +55,7 @@ def prompts(config: PromptConfig) -> Builder:
         detector: Detector, classes: Sequence[ObjectClass], rate: float, seed: int
     ) -> Adaptation:
         chosen = replace(config, learning_rate=rate, anchor_learning_rate=rate)
-        made = PromptSet(
-            detector.fusion_sites(), [item.id for item in classes], chosen, seed=seed
-        )
+        made = PromptSet(detector.fusion_sites(), [item.id for item in classes], chosen, seed=seed)
         return made.to(detector.device)
 
     return build

@@ -33,9 +33,7 @@ class WeightTuning(PlainAdaptation):
             _swap(detector.model, originals)
 
 
-def heads_only(
-    detector: Detector, learning_rate: float = HEADS_LEARNING_RATE
-) -> WeightTuning:
+def heads_only(detector: Detector, learning_rate: float = HEADS_LEARNING_RATE) -> WeightTuning:
     """The layers that name and place boxes."""
     return WeightTuning(detector.head_parameters(), learning_rate)
 
@@ -53,7 +51,7 @@ def _swap(model: nn.Module, wanted: Mapping[str, nn.Parameter]) -> dict[str, nn.
         before[name] = model.get_parameter(name)
         replaced[id(before[name])] = parameter
     for module in model.modules():
-        for own, parameter in module._parameters.items():
-            if parameter is not None and id(parameter) in replaced:
-                module._parameters[own] = replaced[id(parameter)]
+        for own, present in module._parameters.items():
+            if present is not None and id(present) in replaced:
+                module._parameters[own] = replaced[id(present)]
     return before

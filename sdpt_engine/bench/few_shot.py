@@ -13,8 +13,9 @@ import torch
 
 from sdpt_engine.asking import ask
 from sdpt_engine.backbones import load_detector
-from sdpt_engine.baselines.registry import METHODS, Method, make_adaptation
+from sdpt_engine.baselines.registry import METHODS, Method
 from sdpt_engine.bench.memory import PeakMemory
+from sdpt_engine.bench.rows import Key, Row
 from sdpt_engine.bench.sets import LabelledSet, few_shots, load_set
 from sdpt_engine.bench.variants import variant
 from sdpt_engine.data import ViewCache
@@ -49,32 +50,6 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One run. AP and AP50 in 0..1 on the judging images; `seconds` per step, memory in MB of this process."""
-
-    dataset: str
-    method: str
-    rate: float
-    shots: int
-    seed: int
-    num_images: int
-    ap: float
-    ap50: float
-    step0_ap: float
-    trained: int
-    share: float
-    steps: int
-    seconds: float
-    peak_mb: float
-    artefact_kb: float
-    kept: bool
-
-    @property
-    def key(self) -> tuple[str, str, float, int, int]:
-        return (self.dataset, self.method, self.rate, self.shots, self.seed)
-
-
-@dataclass(frozen=True, slots=True)
 class Cell:
     """A run that is to be done."""
 
@@ -95,9 +70,7 @@ def cells(plan: Plan, seed: int) -> list[Cell]:
     return found
 
 
-def run_set(
-    plan: Plan, folder: Path, seed: int, done: frozenset[tuple[str, str, float, int, int]]
-) -> Iterator[Row]:
+def run_set(plan: Plan, folder: Path, seed: int, done: frozenset[Key]) -> Iterator[Row]:
     """Rows of one set with one seed, those in `done` left out. All images are encoded once."""
     wanted = [
         cell
@@ -127,9 +100,7 @@ class _Bench:
             self.test.view(index)
 
     def row(self, cell: Cell) -> Row:
-        chosen = few_shots(
-            self.set.train, len(self.set.classes), shots=cell.shots, seed=cell.seed
-        )
+        chosen = few_shots(self.set.train, len(self.set.classes), shots=cell.shots, seed=cell.seed)
         with PeakMemory(self.detector.device) as memory:
             done = (
                 self._as_shipped(cell, chosen)
@@ -147,6 +118,9 @@ class _Bench:
             seed=cell.seed,
         )
         views = self.train.subset(chosen) if chosen else self.none
+        if method.enters_late:
+            examples = [self.set.train[index] for index in chosen]
+            views = ViewCache(self.detector, examples, views.asked, layer=adaptation.first_layer)
         material = Material(views, self.none, (), self.set.classes)
         fit = Fit(self.detector, adaptation, material, config)
         seconds: list[float] = []
@@ -161,7 +135,8 @@ class _Bench:
                 step0 = self._judge(fit, adaptation).ap
 
         fit.run(on_begin=began, on_step=stepped)
-        self.train.adopt(views, chosen)
+        if not method.enters_late:
+            self.train.adopt(views, chosen)
         metrics = self._judge(fit, adaptation)
         trained = sum(p.numel() for p in fit.parameters)
         return self._row(cell, chosen, metrics, step0, trained, seconds, adaptation)
@@ -260,6 +235,3 @@ def _rate(name: str) -> float:
 
 def _rates(name: str) -> tuple[float, ...]:
     return (0.0,) if name == AS_SHIPPED else _method(name).rates
-
-
-__all__ = ["AS_SHIPPED", "Cell", "Plan", "Row", "cells", "make_adaptation", "run_set"]

@@ -1,4 +1,7 @@
-"""SDPT with some settings changed, by a name that says which: `sdpt:num_tokens=4,paths=image_only`."""
+"""SDPT with some settings changed, by a name that says which: `sdpt:num_tokens=4,paths=image_only`.
+
+`rate` is the learning rate; `cache=entry` tunes on cached states of the first prompted layer.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,19 @@ def variant(name: str) -> Method:
     # A layer list holds commas itself, so its numbers are joined by + in a name.
     pairs = dict(change.split("=", 1) for change in changes.split(","))
     rate = float(pairs.pop("rate", METHODS["sdpt"].rate))
+    enters_late = pairs.pop("cache", "") == "entry"
     config = replace(PromptConfig(), **{key: _value(key, text) for key, text in pairs.items()})
-    return Method(name, prompts(config), rate, METHODS["sdpt"].rates)
+    return Method(name, prompts(config), rate, METHODS["sdpt"].rates, enters_late=enters_late)
 
 
 def _value(key: str, text: str) -> Any:
-    kinds = {field.name: type(getattr(PromptConfig(), field.name)) for field in fields(PromptConfig)}
+    kinds = {
+        field.name: type(getattr(PromptConfig(), field.name)) for field in fields(PromptConfig)
+    }
     if key not in kinds:
-        raise InvalidExampleError(f"'{key}' is no setting of the prompt. Known: {', '.join(kinds)}.")
+        raise InvalidExampleError(
+            f"'{key}' is no setting of the prompt. Known: {', '.join(kinds)}."
+        )
     if kinds[key] is bool:
         return text.lower() in ("1", "true", "yes")
     return kinds[key](text.replace("+", ","))

@@ -34,7 +34,8 @@ def output() -> DetectorOutput:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(1, 2, 7, generator=generator).requires_grad_()
     boxes = torch.tensor([[HERE, ELSEWHERE]]).requires_grad_()
-    return DetectorOutput(logits, boxes, ((logits * 1, boxes * 1),), logits * 2, boxes * 1)
+    queries = torch.zeros(1, 2, 4)
+    return DetectorOutput(logits, boxes, ((logits * 1, boxes * 1),), logits * 2, boxes * 1, queries)
 
 
 def stage() -> Stage:
