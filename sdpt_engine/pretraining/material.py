@@ -101,7 +101,8 @@ class EmojiMaterial(Mapping[str, tuple[CutOut, ...]]):
     def _from_font(self, character: str) -> Image.Image:
         cell = Image.new("RGBA", _FONT_CELL_WH)
         ImageDraw.Draw(cell).text((0, 0), character, font=self._font, embedded_color=True)
-        return cell
+        # Text on a clear cell comes out multiplied by its alpha: taken as it is, its edges would be dark.
+        return Image.frombytes("RGBa", cell.size, cell.tobytes()).convert("RGBA")
 
 
 def trim(pixels: Rgba) -> Rgba:
