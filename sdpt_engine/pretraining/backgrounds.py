@@ -14,6 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from sdpt_engine.errors import ImageUnreadableError
+
 FloatImage = NDArray[np.float32]
 SizeWh = tuple[int, int]
 _ROOM_SHARE = 0.3
@@ -125,8 +127,13 @@ def _room(rng: Generator, near: FloatImage, far: FloatImage) -> FloatImage:
 
 
 def _photograph(rng: Generator, size_wh: SizeWh, path: Path) -> FloatImage:
-    with Image.open(path) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    try:
+        with Image.open(path) as opened:
+            upright = ImageOps.exif_transpose(opened).convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageUnreadableError(
+            f"Photograph '{path}' cannot be decoded: {error}. Replace or remove the file."
+        ) from error
     centre = (float(rng.random()), float(rng.random()))
     return np.asarray(ImageOps.fit(upright, size_wh, centering=centre), dtype=np.float32)
 

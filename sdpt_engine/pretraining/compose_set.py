@@ -19,10 +19,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from sdpt_engine.errors import EngineError
 from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
 from sdpt_engine.pretraining.material import SOURCES, EmojiMaterial, Material
 
 JPEG_QUALITY = 88
+_PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,17 @@ class Part:
     num_images: int
     seed: int
     backgrounds: tuple[str, ...]
+    photographs: tuple[Path, ...] = ()
 
 
-def default_parts(seed: int, *, num_train: int, num_test: int) -> tuple[Part, Part]:
+def default_parts(
+    seed: int, *, num_train: int, num_test: int, photographs: Sequence[Path] = ()
+) -> tuple[Part, Part]:
+    """Train and test of one set; of the photographs, every second goes to each."""
+    train, test = ("gradient", "wood", "speckle", "stripes"), ("marble", "cloth", "tiles", "bokeh")
     return (
-        Part("train", num_train, 2 * seed, ("gradient", "wood", "speckle", "stripes")),
-        Part("test", num_test, 2 * seed + 1, ("marble", "cloth", "tiles", "bokeh")),
+        Part("train", num_train, 2 * seed, train, tuple(photographs[0::2])),
+        Part("test", num_test, 2 * seed + 1, test, tuple(photographs[1::2])),
     )
 
 
@@ -51,9 +58,9 @@ def write_set(
 ) -> None:
     """Write the images of all parts and one COCO file for each."""
     (output / "images").mkdir(parents=True, exist_ok=True)
-    unlabelled = _distractors(material, concepts, distractors)
+    unlabelled = [name for name in distractors if name not in set(concepts)]
     for part in parts:
-        settings = SceneSettings(backgrounds=part.backgrounds)
+        settings = SceneSettings(backgrounds=part.backgrounds, photographs=part.photographs)
         scenes = (
             compose(
                 material,
@@ -67,12 +74,6 @@ def write_set(
         )
         document = _write_part(part, scenes, concepts, output / "images")
         (output / f"{part.name}.json").write_text(json.dumps(document), encoding="utf-8")
-
-
-def _distractors(material: Material, concepts: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Names other than the classes that are drawn in each style: single parts of emoji are not."""
-    others = [name for name in names if name not in set(concepts)]
-    return [name for name in others if len(material[name]) == len(SOURCES)]
 
 
 def _write_part(
@@ -126,17 +127,34 @@ def main() -> None:
     parser.add_argument("--fluent", type=Path, required=True, help="the package's assets folder")
     parser.add_argument("--concepts", type=Path, required=True, help="classes, one name a line")
     parser.add_argument("--distractors", type=Path, help="names of unlabelled objects, one a line")
+    parser.add_argument("--photographs", type=Path, help="folder of further backgrounds")
     parser.add_argument("--train", type=int, default=120, help="training images (120)")
     parser.add_argument("--test", type=int, default=80, help="test images (80)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     words = parser.parse_args()
+    try:
+        _compose_as_told(words)
+    except EngineError as error:
+        parser.exit(1, f"compose_set: error: {error}\n")
+
+
+def _compose_as_told(words: argparse.Namespace) -> None:
     concepts = _names(words.concepts)
     distractors = _names(words.distractors) if words.distractors else []
-    drawn = dict.fromkeys([*concepts, *distractors])
-    material = EmojiMaterial(drawn, font=words.font, fluent=words.fluent)
-    parts = default_parts(words.seed, num_train=words.train, num_test=words.test)
+    named = dict.fromkeys([*concepts, *distractors])
+    material = EmojiMaterial(named, font=words.font, fluent=words.fluent)
+    # Single parts of drawings, as hair without a head, exist in one style only.
+    distractors = [name for name in distractors if len(material[name]) == len(SOURCES)]
+    photographs = _photographs(words.photographs) if words.photographs else []
+    parts = default_parts(
+        words.seed, num_train=words.train, num_test=words.test, photographs=photographs
+    )
     write_set(material, concepts, distractors, parts, words.output)
+
+
+def _photographs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _PHOTOGRAPH_SUFFIXES)
 
 
 if __name__ == "__main__":

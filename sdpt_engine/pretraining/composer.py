@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
+from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.pretraining.backgrounds import SURFACES, paint_background
 from sdpt_engine.pretraining.camera import photograph
 from sdpt_engine.pretraining.layers import Layer, Pose, lay, make_layer
@@ -49,6 +50,17 @@ class SceneSettings:
     camera_strength: float = 0.6
     backgrounds: tuple[str, ...] = tuple(SURFACES)
     photographs: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.backgrounds) - set(SURFACES))
+        if unknown or not (self.backgrounds or self.photographs):
+            raise InvalidExampleError(
+                f"Backgrounds are {', '.join(SURFACES)} or photographs, found {list(self.backgrounds)}."
+            )
+        if self.empty_share + self.single_share + self.crowded_share + self.small_share > 1:
+            raise InvalidExampleError(
+                "The shares of empty, single, crowded and small scenes exceed 1."
+            )
 
 
 @dataclass(frozen=True, slots=True)

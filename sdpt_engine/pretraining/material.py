@@ -66,7 +66,7 @@ Material = Mapping[str, tuple[CutOut, ...]]
 
 
 class EmojiMaterial(Mapping[str, tuple[CutOut, ...]]):
-    """The drawings of each concept, made when first asked for. A concept drawn in no style is left out."""
+    """The drawings of each concept, made when first asked for: at least one, at most one in each style."""
 
     def __init__(self, concepts: Iterable[str], *, font: Path, fluent: Path) -> None:
         for path, source in ((font, NOTO), (fluent, FLUENT)):
@@ -96,7 +96,12 @@ class EmojiMaterial(Mapping[str, tuple[CutOut, ...]]):
             with Image.open(path) as opened:
                 pictures.append((FLUENT.style, opened.convert("RGBA")))
         trimmed = [(style, trim(np.asarray(picture))) for style, picture in pictures]
-        return tuple(CutOut(concept, style, pixels) for style, pixels in trimmed if pixels.size)
+        drawings = tuple(CutOut(concept, style, pixels) for style, pixels in trimmed if pixels.size)
+        if not drawings:
+            raise MaterialMissingError(
+                f"Concept '{concept}' is drawn neither in {NOTO.title}, nor in {FLUENT.title}."
+            )
+        return drawings
 
     def _from_font(self, character: str) -> Image.Image:
         cell = Image.new("RGBA", _FONT_CELL_WH)
