@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError
 from app.liveness import is_running
@@ -26,6 +27,7 @@ from app.workspace import Workspace
 from storage import images
 
 HOST = "127.0.0.1"
+_ONLY_FROM_HERE = "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob: ws:"
 _FOR_A_DAY = "private, max-age=86400"
 
 
@@ -58,7 +60,7 @@ class OnlyOurPictures:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != "/media":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _staying_here(send))
             return
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("filepath", [""])[0]
         response = await run_in_threadpool(self._picture, asked)
@@ -80,6 +82,17 @@ class OnlyOurPictures:
         return FileResponse(
             media.path, media_type=media.media_type, headers={"cache-control": _FOR_A_DAY}
         )
+
+
+def _staying_here(send: Send) -> Send:
+    """FiftyOne's page asks for fonts elsewhere; the browser is told to load nothing but from here."""
+
+    async def send_with_policy(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message)["content-security-policy"] = _ONLY_FROM_HERE
+        await send(message)
+
+    return send_with_policy
 
 
 def _ending(parent_pid: int | None) -> Any:

@@ -69,7 +69,7 @@ def _counts(tx: Transaction) -> str:
             ("accepted", found.accepted + found.corrected),
             ("rejected", found.rejected),
         ]
-    return " · ".join(f"**{n:,}** {what}" for what, n in rows)
+    return "\n".join(["| | |", "|---|---|", *(f"| {what} | **{n:,}** |" for what, n in rows)])
 
 
 def _thresholds(tx: Transaction) -> str:

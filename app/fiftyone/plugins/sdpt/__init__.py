@@ -14,6 +14,14 @@ from app.fiftyone.session import Session, open_session
 from app.fiftyone.verdicts import Outcome, Targets
 from storage.errors import StorageError
 
+_BUTTONS = {
+    "accept": "Accept",
+    "reject": "Reject",
+    "change_class": "Class…",
+    "send_back": "Send back",
+    "mark_done": "Done",
+}
+_SIZES = [0.74, 0.26]
 _lock = threading.Lock()
 _sessions: list[Session] = []
 
@@ -126,6 +134,26 @@ class ChangeClass(_Verb):
         return verdicts.change_class(session.workspace, session.bridge, targets, params["name"])
 
 
+class ShowPanel(foo.Operator):  # type: ignore[misc]
+    """Puts the panel beside the images when the App opens, unless a person has arranged it already."""
+
+    @property
+    def config(self) -> Any:
+        return foo.OperatorConfig(
+            name="show_panel", label="sdpt: Show panel", unlisted=True, on_startup=True
+        )
+
+    def execute(self, ctx: Any) -> None:
+        import fiftyone as fo
+
+        if ctx.spaces is not None and len(ctx.spaces.children) > 1:
+            return
+        shown = [fo.Panel(type="Samples", pinned=True), fo.Panel(type="sdpt_review")]
+        sides = [fo.Space(children=[part], active_child=part.component_id) for part in shown]
+        both = fo.Space(children=sides, orientation="horizontal", sizes=_SIZES)
+        ctx.ops.set_spaces(spaces=both)
+
+
 class ReviewPanel(foo.Panel):  # type: ignore[misc]
     """Counts, thresholds, the verbs, and the way back to the image in our app."""
 
@@ -167,7 +195,7 @@ class ReviewPanel(foo.Panel):  # type: ignore[misc]
         self._act(ctx, MarkDone())
 
     def change_class(self, ctx: Any) -> None:
-        ctx.prompt(f"{ctx.panel_plugin}/change_class")
+        ctx.prompt("@sdpt-app/review/change_class", on_success=self.on_load)
 
     def _act(self, ctx: Any, verb: _Verb) -> None:
         act(ctx, verb)
@@ -176,18 +204,13 @@ class ReviewPanel(foo.Panel):  # type: ignore[misc]
     def render(self, ctx: Any) -> Any:
         panel = types.Object()
         row = panel.h_stack("verbs", gap=1, wrap=True)
-        for name in ("accept", "reject", "send_back", "mark_done"):
-            row.btn(
-                name,
-                label=name.replace("_", " ").capitalize(),
-                on_click=getattr(self, name),
-                variant="outlined",
-            )
+        for name, label in _BUTTONS.items():
+            row.btn(name, label=label, on_click=getattr(self, name), variant="outlined")
         panel.md(str(ctx.panel.get_state("text") or ""), name="summary")
         return types.Property(panel, view=types.GridView(orientation="vertical", gap=2, pad=2))
 
 
 def register(plugin: Any) -> None:
     """FiftyOne calls this once."""
-    for kind in (Accept, Reject, ChangeClass, SendBack, MarkDone, ReviewPanel):
+    for kind in (Accept, Reject, ChangeClass, SendBack, MarkDone, ShowPanel, ReviewPanel):
         plugin.register(kind)
