@@ -156,9 +156,7 @@ def check_uid(uid: str) -> None:
         )
 
 
-def apply_edit(
-    tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datetime
-) -> None:
+def apply_edit(tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datetime) -> None:
     """One edit within somebody's transaction; see `apply_edits`."""
     existing = _box_of_image(tx, image_id, edit.uid)
     if isinstance(edit, CreateBox):

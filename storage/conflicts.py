@@ -1,7 +1,5 @@
 """Boxes that were changed in two places at once: both versions are kept until a person decides."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any

@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from app.errors import NotReadyError
+from app.fiftyone.asking import ask
 from app.fiftyone.brain_jobs import run_waiting_brain_job
-from app.fiftyone.checking import take_in_checks
+from app.fiftyone.checking import checkable, read_checks
 from app.fiftyone.effort import seconds_per_verdict
 from app.fiftyone.naming import dataset_of
 from app.fiftyone.places import Places
@@ -19,8 +21,10 @@ from app.fiftyone.pulling import PullReport, pull_edits
 from app.heartbeat import StopReason, StopSignal
 from app.liveness import is_running
 from app.workspace import Workspace
+from storage import bundles, images, projects
 from storage.fiftyone_bridge.bridge import Bridge
 from storage.fiftyone_bridge.push import push
+from storage.types import ImageFilter
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +55,7 @@ class Mirror:
         self._workspace, self._stop = workspace, stop
         self._places = Places.of(workspace)
         self._status = MirrorStatus()
+        self._measured: set[int] = set()
         self._seen_database: tuple[tuple[int, int], ...] = ()
         self._bridge = Bridge.open(dataset_of(workspace), workspace.data_dir)
 
@@ -76,8 +81,24 @@ class Mirror:
         """One look in each direction."""
         self._pull()
         self._push()
-        take_in_checks(self._workspace, self._bridge)
+        self._measure_new_bundles()
         run_waiting_brain_job(self._workspace, self._bridge, self._stop)
+
+    def _measure_new_bundles(self) -> None:
+        """Ask for the plots of a bundle once, as soon as it is there and people have drawn boxes."""
+        with self._workspace.database.read() as tx:
+            known = checkable(bundles.list_all(tx), projects.get(tx).backbone_digest)
+            is_labelled = images.count(tx, ImageFilter.LABELLED) > 0
+        wanted = {bundle.id for bundle in known}
+        if not is_labelled or wanted <= self._measured:
+            return
+        self._measured |= wanted
+        if wanted <= {check.bundle_id for check in read_checks(self._workspace)}:
+            return
+        try:
+            ask(self._workspace, "evaluation", datetime.now(UTC))
+        except NotReadyError:  # a person was faster
+            return
 
     def _pull(self) -> None:
         report: PullReport = pull_edits(self._workspace, self._bridge)

@@ -20,9 +20,7 @@ _POLL_S = 0.5
 _TIMEOUT_S = 10.0
 
 
-def open_in_running_app(
-    workspace: Workspace, holder: ServerHolder, *, opens_browser: bool
-) -> str:
+def open_in_running_app(workspace: Workspace, holder: ServerHolder, *, opens_browser: bool) -> str:
     """Open FiftyOne in the app that serves the workspace; returns its address once it is ready."""
     _ask(f"{holder.url}/sdpt/api/fiftyone/open", is_change=True)
     url = _wait(holder.url)

@@ -1,7 +1,5 @@
 """Edits that a person made in FiftyOne, taken in as if they had been made on the canvas."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime

@@ -39,7 +39,9 @@ class Session:
             image = self._image(tx, sample_id)
         link = f"[Open sdpt-app]({self.app_url})"
         if image is not None:
-            link = f"**{image.relative_path}**  \n[Open it in Label]({self.app_url}/?image={image.id})"
+            link = (
+                f"**{image.relative_path}**  \n[Open it in Label]({self.app_url}/?image={image.id})"
+            )
         return "\n\n".join([link, *(part for part in parts if part)])
 
     def _image(self, tx: Transaction, sample_id: str | None) -> Image | None:
@@ -84,4 +86,6 @@ def _thresholds(tx: Transaction) -> str:
     ]
     if not rows:
         return f"Proposals of **{bundle.name}**: no threshold was measured, all count as sure."
-    return "\n".join([f"Proposals of **{bundle.name}**", "", "| class | sure from |", "|---|---|", *rows])
+    return "\n".join(
+        [f"Proposals of **{bundle.name}**", "", "| class | sure from |", "|---|---|", *rows]
+    )

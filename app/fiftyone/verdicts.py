@@ -1,7 +1,5 @@
 """What the plugin's buttons do: a decision goes into SQLite at once, then the shown samples follow."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +19,6 @@ from storage.fiftyone_bridge.documents import ABOVE
 from storage.fiftyone_bridge.fields import HUMAN, prediction_id, uid_of_created
 from storage.fiftyone_bridge.push import push_images
 from storage.types import Annotation, Verdict
-
 
 Item = TypeVar("Item")
 
@@ -70,9 +67,7 @@ def targets_of_labels(bridge: Bridge, label_ids: Sequence[str]) -> Targets:
     return Targets(tuple(proposals), tuple(boxes), tuple(image_ids), tuple(sample_ids), True)
 
 
-def targets_of_samples(
-    workspace: Workspace, bridge: Bridge, sample_ids: Sequence[str]
-) -> Targets:
+def targets_of_samples(workspace: Workspace, bridge: Bridge, sample_ids: Sequence[str]) -> Targets:
     """The sure, undecided proposals of the bundle in review on these images."""
     view = bridge.dataset.select(list(sample_ids))
     with workspace.database.read() as tx:
@@ -182,9 +177,7 @@ def _each(
             f"Nothing was {what}: no proposal or box fits. Select labels or images first."
         )
     per_verdict = seconds_per_verdict(workspace)
-    push_images(
-        workspace.database, bridge, targets.image_ids, seconds_per_verdict=per_verdict
-    )
+    push_images(workspace.database, bridge, targets.image_ids, seconds_per_verdict=per_verdict)
     return outcome
 
 

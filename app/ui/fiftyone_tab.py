@@ -1,7 +1,5 @@
 """FiftyOne: open it on the whole set, ask its Brain, and decide about boxes that were changed in both places."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -17,9 +17,7 @@ from app.workspace import Workspace
 TITLE = "sdpt-app"
 
 
-def build_blocks(
-    workspace: Workspace, settings: Settings, fiftyone: FiftyOneService
-) -> gr.Blocks:
+def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneService) -> gr.Blocks:
     """The tabs of one workspace. Nothing of them holds state: all of it is in the database."""
     backbone = choose_backbone(workspace)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:

@@ -25,8 +25,9 @@ footer { display: none !important; }
 .sdpt-table td { padding: 4px 8px; }
 .sdpt-table td.number, .sdpt-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .sdpt-table tr.in-use td { font-weight: 600; }
-.sdpt-link { display: inline-block; padding: 8px 16px; border-radius: 4px; background: var(--button-primary-background-fill);
-  color: var(--button-primary-text-color) !important; font-weight: 600; text-decoration: none !important; }
+.sdpt-link { display: inline-block; padding: 8px 16px; border-radius: 4px; font-weight: 600;
+  background: var(--button-primary-background-fill); text-decoration: none !important;
+  color: var(--button-primary-text-color) !important; }
 .sdpt-form { align-items: end !important; }
 .sdpt-form button { min-height: 38px; }
 .sdpt-numbers { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 4px 0; }

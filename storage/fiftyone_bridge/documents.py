@@ -57,7 +57,11 @@ def content(facts: ImageFacts, catalogue: Catalogue, data_dir: Path) -> SampleCo
         filepath=str(data_dir / image.relative_path),
         size_wh=facts.size_wh,
         size_bytes=image.size_bytes,
-        values={"image_id": image.id, "relative_path": image.relative_path, **_sums(facts, catalogue)},
+        values={
+            "image_id": image.id,
+            "relative_path": image.relative_path,
+            **_sums(facts, catalogue),
+        },
         labels=labels,
         base={label_id(row.uid): (row.uid, row.revision) for row in facts.boxes},
     )

@@ -2,8 +2,6 @@
 what we wrote ourselves, and from what was changed here since. Deciding is here, doing is the caller's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -146,9 +144,7 @@ def _compare(
         found.conflicts.append((uid or (here.uid if here else key), content))
 
 
-def _is_as_pushed(
-    tx: Transaction, uid: str | None, revision: int | None, content: Content
-) -> bool:
+def _is_as_pushed(tx: Transaction, uid: str | None, revision: int | None, content: Content) -> bool:
     """Whether nothing happened there: the history still knows what was pushed."""
     if uid is None:
         return False

@@ -184,7 +184,8 @@ def _changes(found: Mapping[str, Any], item: SampleContent) -> dict[str, Any]:
 def _moves_labels(found: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Whether the App must load the sample again; for notes on labels alone it need not."""
     return any(
-        [_place(label) for label in value["detections"]] != [_place(l) for l in _old(found, name)]
+        [_place(label) for label in value["detections"]]
+        != [_place(old) for old in _old(found, name)]
         for name, value in values.items()
         if isinstance(value, dict)
     )

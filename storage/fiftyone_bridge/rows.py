@@ -140,9 +140,9 @@ def _sums() -> Iterable[tuple[Any, Any]]:
     )
     statement = select(proposal.image_id, func.count(), *of_proposal)
     yield statement.group_by(proposal.image_id), proposal.image_id
-    statement = select(conflict.image_id, func.count(), func.max(conflict.at))
-    statement = statement.where(conflict.settled_at.is_(None)).group_by(conflict.image_id)
-    yield statement, conflict.image_id
+    waiting = select(conflict.image_id, func.count(), func.max(conflict.at))
+    waiting = waiting.where(conflict.settled_at.is_(None)).group_by(conflict.image_id)
+    yield waiting, conflict.image_id
 
 
 def _columns(model: Any) -> Any:

@@ -69,7 +69,9 @@ class Pair:
         sample.reload(hard=True)
         return sample
 
-    def move_there(self, place: int = 0, bounding_box: tuple[float, ...] = (0.5, 0.5, 0.1, 0.2)) -> None:
+    def move_there(
+        self, place: int = 0, bounding_box: tuple[float, ...] = (0.5, 0.5, 0.1, 0.2)
+    ) -> None:
         sample = self.sample()
         sample.human.detections[place].bounding_box = list(bounding_box)
         sample.save()
@@ -135,7 +137,9 @@ def test_a_push_shows_boxes_and_proposals_in_their_places(pair: Pair) -> None:
     assert [d.label for d in human] == ["cell", "cell"]
     assert human[0].bounding_box == pytest.approx([0.05, 0.2, 0.25, 0.505])
     proposals = pair.sample(2).tuned_7.detections
-    assert [(d.confidence, d.verdict, d.threshold) for d in proposals] == [(0.8, "pending", "above")] * 2
+    assert [(d.confidence, d.verdict, d.threshold) for d in proposals] == [
+        (0.8, "pending", "above")
+    ] * 2
     assert pair.bridge.dataset.values("state") == ["begun", "needs review", "untouched"]
 
 
@@ -236,7 +240,10 @@ def test_a_box_changed_on_both_sides_keeps_both_and_asks(pair: Pair) -> None:
     with pair.workspace.database.write() as tx:
         conflicts.settle(tx, conflict.id, ConflictChoice.BOTH, author="t", at=datetime.now(UTC))
     assert pair.sync().num_edits == 0
-    assert [a.box for a in pair.boxes()][::2] == [(5.0, 5.0, 50.0, 50.0), (100.0, 50.0, 120.0, 70.0)]
+    assert [a.box for a in pair.boxes()][::2] == [
+        (5.0, 5.0, 50.0, 50.0),
+        (100.0, 50.0, 120.0, 70.0),
+    ]
     assert len(pair.sample().conflicts.detections) == 0
 
 
@@ -319,7 +326,10 @@ def test_change_class_by_plugin_corrects_proposals_and_changes_boxes(pair: Pair)
     targets = verdicts.targets_of_labels(pair.bridge, ids)
     assert verdicts.change_class(pair.workspace, pair.bridge, targets, "platelet").number == 2
     assert pair.boxes(1)[0].category_id == pair.platelet
-    assert (pair.boxes(2)[0].category_id, pair.boxes(2)[0].origin) == (pair.platelet, Origin.CORRECTED)
+    assert (pair.boxes(2)[0].category_id, pair.boxes(2)[0].origin) == (
+        pair.platelet,
+        Origin.CORRECTED,
+    )
 
 
 def test_images_are_marked_done_and_sent_back_by_plugin(pair: Pair) -> None:
