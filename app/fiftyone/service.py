@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.25
 _FRONT_START_S = 120.0
-_GRACE_S = {"mirror": 30.0, "front": 8.0, "mongod": 20.0}
+_GRACE_S = {"mirror": 30.0, "front": 5.0, "mongod": 20.0}
 _REBUILT = (
     "FiftyOne's database could not be opened by this mongod and was built anew from the project; "
     "no label is lost."
