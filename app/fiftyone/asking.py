@@ -13,18 +13,27 @@ from storage.types import Job, JobKind
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`needs`: the worker's job that has to be done before, if any."""
+    """`about` says what comes of it; `needs`: the worker's job that has to be done before, if any."""
 
     title: str
+    about: str
     needs: JobKind | None
 
 
 QUESTIONS = {
-    "similarity": Question("Similar images", JobKind.EMBED),
-    "uniqueness": Question("What to label next", JobKind.EMBED),
-    "duplicates": Question("Duplicate images", JobKind.EMBED),
-    "mistakenness": Question("Likely mistakes", JobKind.CHECK),
-    "evaluation": Question("Measure the bundles", JobKind.CHECK),
+    "uniqueness": Question(
+        "What to label next", "Images unlike the others, as a filter in Label.", JobKind.EMBED
+    ),
+    "similarity": Question(
+        "Similar images", "Sort by similarity in FiftyOne, and a map of the set.", JobKind.EMBED
+    ),
+    "duplicates": Question("Duplicate images", "A view of images that look alike.", JobKind.EMBED),
+    "mistakenness": Question(
+        "Likely mistakes", "Boxes of yours that a bundle contradicts.", JobKind.CHECK
+    ),
+    "evaluation": Question(
+        "Measure the bundles", "Each bundle on held-out boxes, with plots.", JobKind.CHECK
+    ),
 }
 
 

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_AFTER_S = 60.0
+_LAST_LINES = 4
 
 
 class Child:
@@ -35,6 +36,7 @@ class Child:
         self._command, self._environment, self._log_path = command, environment, log_path
         self._pause_s = FIRST_PAUSE_S
         self._started_at = self._died_at = 0.0
+        self.num_starts = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -44,6 +46,7 @@ class Child:
 
     def start(self) -> subprocess.Popen[bytes]:
         self._started_at, self._died_at = monotonic(), 0.0
+        self.num_starts += 1
         with self._log_path.open("ab") as log_file:
             self.process = subprocess.Popen(
                 self._command,
@@ -72,6 +75,11 @@ class Child:
         self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
         self.start()
         return True
+
+    def last_words(self) -> str:
+        """The end of its log, for a person who wants to know why."""
+        lines = self._log_path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return " / ".join(line[:300] for line in lines[-_LAST_LINES:]) or "none"
 
     def end(self, grace_s: float) -> None:
         """Ask it to end, and insist after `grace_s`."""

