@@ -8,7 +8,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from time import process_time
 
 from app.errors import NotReadyError
 from app.fiftyone.asking import ask
@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _EVERY_S = 2.0
 _SHARE = 0.1  # of one processor at the most, however large the project is
+_AT_LATEST_S = 15.0
 _MOST_REFUSED = 20
 
 
@@ -64,14 +65,14 @@ class Mirror:
         from pymongo.errors import PyMongoError
 
         while not self._stop.is_set():
-            started = monotonic()
+            started = process_time()
             try:
                 self.step()
             except PyMongoError as error:  # the database is being started again
                 log.warning("FiftyOne's database does not answer: %s", str(error)[:200])
             if parent_pid is not None and not is_running(parent_pid):
                 self._stop.set(StopReason.TERMINATED)
-            self._stop.wait(max(_EVERY_S, (monotonic() - started) / _SHARE))
+            self._stop.wait(min(max(_EVERY_S, (process_time() - started) / _SHARE), _AT_LATEST_S))
         try:
             self._pull()
         except PyMongoError as error:

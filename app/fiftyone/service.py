@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.25
 _START_S = 600.0  # a busy machine takes its time
 _MOST_STARTS = 4  # while FiftyOne opens; later a dead part is started again for ever
-_GRACE_S = {"mirror": 30.0, "front": 5.0, "mongod": 20.0}
+_GRACE_S = {"mirror": 20.0, "front": 5.0, "mongod": 10.0}
 
 
 class Phase(StrEnum):

@@ -83,11 +83,14 @@ def targets_of_samples(workspace: Workspace, bridge: Bridge, sample_ids: Sequenc
 
 
 def accept(workspace: Workspace, bridge: Bridge, targets: Targets) -> Outcome:
-    """Proposals become boxes of the person."""
+    """Proposals become boxes of the person. Of a whole image, those that repeat a box are left out."""
 
-    def one(number: int) -> None:
+    def one(number: int) -> bool:
+        if not targets.are_labels and _repeats_a_box(workspace, number):
+            return False
         uid, author = uuid4().hex, fiftyone_author()
         review.accept(workspace, number, uid=uid, author=author, at=datetime.now(UTC))
+        return True
 
     return _each(workspace, bridge, targets, "accepted", targets.proposals, one)
 
@@ -161,15 +164,14 @@ def _each(
     targets: Targets,
     what: str,
     items: Iterable[Item],
-    action: Callable[[Item], None],
+    action: Callable[[Item], bool | None],
 ) -> Outcome:
     """Edits made in the App come first: the decision is about what the person sees."""
     outcome = Outcome(what)
     take_in(workspace, bridge, pull.read_samples(bridge, targets.sample_ids))
     for item in items:
         try:
-            action(item)
-            outcome.number += 1
+            outcome.number += action(item) is not False
         except (AppError, StorageError) as error:
             outcome.problems.append(str(error))
     if not outcome.number and not outcome.problems:
@@ -179,6 +181,13 @@ def _each(
     per_verdict = seconds_per_verdict(workspace)
     push_images(workspace.database, bridge, targets.image_ids, seconds_per_verdict=per_verdict)
     return outcome
+
+
+def _repeats_a_box(workspace: Workspace, number: int) -> bool:
+    with workspace.database.read() as tx:
+        proposal = predictions.get(tx, number)
+        boxes = annotations.for_image(tx, proposal.image_id)
+    return not review.visible_proposals([proposal], boxes)
 
 
 def _box(workspace: Workspace, uid: str) -> Annotation:

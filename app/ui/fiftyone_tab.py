@@ -99,7 +99,9 @@ def fiftyone_tab(workspace: Workspace, service: FiftyOneService, tab: gr.Tab) ->
 
 def _question(key: str) -> gr.Button:
     with gr.Row(elem_classes="sdpt-form"):
-        button = gr.Button(QUESTIONS[key].title, elem_id=f"brain-{key}", min_width=150, scale=0)
+        button = gr.Button(
+            QUESTIONS[key].title, elem_id=f"brain-{key}", min_width=170, scale=0, size="sm"
+        )
         gr.HTML(markup.progress(QUESTIONS[key].about), min_width=120)
     return button
 

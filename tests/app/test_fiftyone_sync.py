@@ -362,3 +362,11 @@ def test_the_views_and_what_may_be_edited_are_there(pair: Pair) -> None:
     assert pair.bridge.dataset.active_label_schemas == ["human"]
     assert pair.bridge.dataset.label_schemas["human"]["classes"] == ["cell", "platelet"]
     assert pair.bridge.dataset.load_saved_view("needs review").values("image_id") == [2]
+
+
+def test_accepting_an_image_leaves_out_what_repeats_a_box(pair: Pair) -> None:
+    pair.here(labelling.CreateBox("mine", PLACES[0], pair.cell), image_id=2)
+    pair.push()
+    targets = verdicts.targets_of_samples(pair.workspace, pair.bridge, [pair.sample(2).id])
+    assert verdicts.accept(pair.workspace, pair.bridge, targets).number == 1
+    assert [a.box for a in pair.boxes(2)] == list(PLACES)
