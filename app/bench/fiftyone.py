@@ -3,8 +3,6 @@
 The rows are real, the image files need not be there: FiftyOne does not open them to be told of them.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 import time
