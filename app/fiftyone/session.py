@@ -71,7 +71,7 @@ def _counts(tx: Transaction) -> str:
             ("accepted", found.accepted + found.corrected),
             ("rejected", found.rejected),
         ]
-    return "\n".join(["| | |", "|---|---|", *(f"| {what} | **{n:,}** |" for what, n in rows)])
+    return "  \n".join(f"**{n:,}** {what}" for what, n in rows)
 
 
 def _thresholds(tx: Transaction) -> str:
@@ -80,12 +80,10 @@ def _thresholds(tx: Transaction) -> str:
         return "No proposals yet: tune and pre-label in sdpt-app."
     bundle = bundles.get(tx, shown)
     rows = [
-        f"| {c.name} | {bundle.thresholds[str(c.id)]:.2f} |"
+        f"{c.name}: sure from **{bundle.thresholds[str(c.id)]:.2f}**"
         for c in categories.list_all(tx)
         if str(c.id) in bundle.thresholds
     ]
     if not rows:
         return f"Proposals of **{bundle.name}**: no threshold was measured, all count as sure."
-    return "\n".join(
-        [f"Proposals of **{bundle.name}**", "", "| class | sure from |", "|---|---|", *rows]
-    )
+    return "  \n".join([f"Proposals of **{bundle.name}**", *rows])

@@ -98,7 +98,7 @@ def fiftyone_tab(workspace: Workspace, service: FiftyOneService, tab: gr.Tab) ->
 
 
 def _question(key: str) -> gr.Button:
-    with gr.Row(elem_classes="sdpt-form"):
+    with gr.Row(elem_classes="sdpt-ask"):
         button = gr.Button(
             QUESTIONS[key].title, elem_id=f"brain-{key}", min_width=170, scale=0, size="sm"
         )

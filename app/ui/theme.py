@@ -29,6 +29,8 @@ footer { display: none !important; }
   background: var(--button-primary-background-fill); text-decoration: none !important;
   color: var(--button-primary-text-color) !important; }
 .sdpt-form { align-items: end !important; }
+.sdpt-ask { align-items: center !important; }
+.sdpt-ask .sdpt-job { min-height: 0; gap: 0; }
 .sdpt-form button { min-height: 38px; }
 .sdpt-numbers { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 4px 0; }
 .sdpt-numbers div { display: flex; flex-direction: column; }

@@ -16,6 +16,7 @@ from storage.fiftyone_bridge.rows import Catalogue
 from storage.types import Verdict
 
 BRAIN_FIELDS = ("uniqueness", "mistakenness")
+_OWN_GROUP = "sdpt-app"
 _MOST_CLASS_VIEWS = 40
 _LIKELY_MISTAKE = 0.5
 
@@ -83,10 +84,25 @@ def _paint(dataset: Any, catalogue: Catalogue) -> None:
             for name in (HUMAN, CONFLICTS, *catalogue.fields.values())
         ],
     )
+    _arrange_sidebar(dataset)
     shown = catalogue.fields.get(catalogue.shown_bundle_id or 0)
     dataset.app_config.active_fields = fo.ActiveFields(
         paths=[HUMAN, *([shown] if shown else []), "state"]
     )
+
+
+def _arrange_sidebar(dataset: Any) -> None:
+    """Our facts in a group of their own, right after the labels; what FiftyOne needs is folded up."""
+    import fiftyone as fo
+
+    own = [name for name, _ in SAMPLE_FIELDS] + list(BRAIN_FIELDS)
+    groups = fo.DatasetAppConfig.default_sidebar_groups(dataset)
+    for group in groups:
+        group.expanded = group.name == "labels"
+        group.paths = [path for path in group.paths if path not in own]
+    place = next((n for n, group in enumerate(groups, 1) if group.name == "labels"), len(groups))
+    groups.insert(place, fo.SidebarGroupDocument(name=_OWN_GROUP, paths=own, expanded=True))
+    dataset.app_config.sidebar_groups = groups
 
 
 def save_views(dataset: Any, catalogue: Catalogue) -> None:

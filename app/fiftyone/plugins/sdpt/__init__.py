@@ -21,7 +21,7 @@ _BUTTONS = {
     "send_back": "Send back",
     "mark_done": "Done",
 }
-_SIZES = [0.74, 0.26]
+_SIZES = [0.78, 0.22]
 _lock = threading.Lock()
 _sessions: list[Session] = []
 
@@ -203,9 +203,9 @@ class ReviewPanel(foo.Panel):  # type: ignore[misc]
 
     def render(self, ctx: Any) -> Any:
         panel = types.Object()
-        row = panel.h_stack("verbs", gap=1, wrap=True)
+        verbs = panel.v_stack("verbs", gap=1)  # below each other: the panel may be narrow
         for name, label in _BUTTONS.items():
-            row.btn(name, label=label, on_click=getattr(self, name), variant="outlined")
+            verbs.btn(name, label=label, on_click=getattr(self, name), variant="outlined")
         panel.md(str(ctx.panel.get_state("text") or ""), name="summary")
         return types.Property(panel, view=types.GridView(orientation="vertical", gap=2, pad=2))
 
