@@ -49,4 +49,4 @@ def mongo() -> Iterator[None]:
 def bridge(mongo: None, tmp_path: Path) -> Bridge:
     """An empty dataset of its own."""
     name = f"test-{tmp_path.name}-{os.urandom(4).hex()}"
-    return Bridge.open(name.replace("_", "-"), tmp_path / "images")
+    return Bridge.open(name.replace("_", "-"), tmp_path / "images", is_fast=True)
