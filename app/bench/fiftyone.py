@@ -33,9 +33,12 @@ _SIZE_WH = (640, 480)
 
 
 def measure_fiftyone(
-    *, num_images: int, boxes_per_image: int, on_progress: OnProgress
+    *, num_images: int, boxes_per_image: int, has_rival: bool, on_progress: OnProgress
 ) -> dict[str, Any]:
-    """Seconds of a first push, of the plain way, and of what follows a change on either side."""
+    """Seconds of a first push, of the plain way, and of what follows a change on either side.
+
+    `memory_mb` is what the push added to the process.
+    """
     with tempfile.TemporaryDirectory(prefix="sdpt-fiftyone-") as scratch:
         data = Path(scratch) / "images"
         data.mkdir()
@@ -47,22 +50,24 @@ def measure_fiftyone(
             # Before the first import of fiftyone, which reads them.
             os.environ.update(environment(workspace, mongod.uri_of(started.port), app_url=""))
             try:
-                return _measured(workspace, on_progress)
+                return _measured(workspace, has_rival=has_rival, on_progress=on_progress)
             finally:
                 started.child.end(30)
 
 
-def _measured(workspace: Workspace, on_progress: OnProgress) -> dict[str, Any]:
-    before = _memory_mb()
+def _measured(workspace: Workspace, *, has_rival: bool, on_progress: OnProgress) -> dict[str, Any]:
     bridge = Bridge.open("bench-fast", workspace.data_dir)
+    before = _memory_mb()
     fast_s = _push(workspace, bridge, on_progress)
     memory_mb = _memory_mb() - before
     pull_edits(workspace, bridge)
     nothing_s = _push(workspace, bridge, on_progress)
     changed_s = _timed(lambda: _change_here(workspace, bridge, on_progress))
     pulled_s = _timed(lambda: _change_there(workspace, bridge))
-    plain = Bridge.open("bench-plain", workspace.data_dir, is_fast=False)
-    plain_s = _push(workspace, plain, on_progress)
+    plain_s = None
+    if has_rival:
+        plain = Bridge.open("bench-plain", workspace.data_dir, is_fast=False)
+        plain_s = _push(workspace, plain, on_progress)
     with workspace.database.read() as tx:
         num_images = images.count(tx)
         num_boxes = sum(annotations.counts_by_category(tx).values())
@@ -71,8 +76,8 @@ def _measured(workspace: Workspace, on_progress: OnProgress) -> dict[str, Any]:
         "boxes": num_boxes,
         "is_fast_path": bridge.is_fast,
         "push_s": round(fast_s, 2),
-        "add_samples_s": round(plain_s, 2),
-        "times_faster": round(plain_s / fast_s, 1),
+        "add_samples_s": None if plain_s is None else round(plain_s, 2),
+        "times_faster": None if plain_s is None else round(plain_s / fast_s, 1),
         "unchanged_s": round(nothing_s, 2),
         "changed_20_s": round(changed_s, 2),
         "pulled_20_s": round(pulled_s, 2),
