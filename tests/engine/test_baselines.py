@@ -41,9 +41,7 @@ def test_a_trained_rival_changes_the_output_and_leaves_nothing_behind(
 ) -> None:
     before = proposals(tiny_detector, inputs, None)
     weights = {n: p.clone() for n, p in tiny_detector.model.named_parameters()}
-    changed = proposals(
-        tiny_detector, inputs, moved(make_adaptation(name, tiny_detector, classes))
-    )
+    changed = proposals(tiny_detector, inputs, moved(make_adaptation(name, tiny_detector, classes)))
     assert not torch.allclose(changed, before, atol=1e-4)
     assert torch.equal(proposals(tiny_detector, inputs, None), before)
     after = dict(tiny_detector.model.named_parameters())

@@ -221,6 +221,28 @@ def test_image_without_boxes_can_be_learnt_from(nano: Detector, smears: Smears) 
     assert result.steps == 6
 
 
+def test_boxes_of_one_class_only_can_be_learnt_from(nano: Detector, smears: Smears) -> None:
+    train = []
+    for example in smears.train:
+        mine = example.labels == 1
+        train.append(
+            dataclasses.replace(example, boxes=example.boxes[mine], labels=example.labels[mine])
+        )
+    result = tune(nano, train, smears.val, QUICK, categories=smears.categories)
+    assert result.steps == 6
+    assert all(torch.isfinite(tensor).all() for tensor in result.bundle.tensors.values())
+
+
+def test_tuning_on_two_captions_reaches_the_classes_of_both(
+    nano: Detector, smears: Smears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nano.model.config, "max_text_len", 8)
+    assert len(nano.captions(smears.categories)) > 1
+    result = tune(nano, smears.train, smears.val, QUICK, categories=smears.categories)
+    anchored = result.bundle.tensors["layers.0.anchored"]
+    assert (anchored.abs().amax(1) > 0).all()
+
+
 def test_no_images_are_refused(nano: Detector, smears: Smears) -> None:
     with pytest.raises(InvalidExampleError, match="at least one labelled image"):
         tune(nano, [], smears.val, QUICK, categories=smears.categories)
