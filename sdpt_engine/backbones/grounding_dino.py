@@ -24,6 +24,8 @@ from sdpt_engine.backbones.base import (
     EncodedText,
     FusionSite,
 )
+from sdpt_engine.backbones.layers import maps_of, naming_logits, proposals, run_decoder, run_encoder
+from sdpt_engine.device import precision
 from sdpt_engine.inject import installed
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import ObjectClass, Pixels
@@ -45,6 +47,8 @@ class GroundingDinoDetector:
     ) -> None:
         self.name = name
         self.device = device
+        self.saves_memory = False
+        """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
         # eval: with dropout and drop path on, targets are noisy and nothing may be cached.
         self._model: Any = model.to(device).eval().requires_grad_(False)
         self._tokenizer = tokenizer
@@ -127,9 +131,11 @@ class GroundingDinoDetector:
     ) -> DetectorOutput:
         constants = self._encoder_inputs(images, text)
         prompted = nullcontext() if prompts is None else installed(self, prompts, text.caption)
-        with prompted:
-            vision, words = self._model.model.encoder(**constants, return_dict=True)[:2]
-        return self._decode(vision, words, constants, text)
+        with prompted, precision(self.device):
+            vision, words = run_encoder(
+                self._model.model.encoder.layers, constants, saves_memory=self.saves_memory
+            )
+        return self._decode(vision.float(), words.float(), constants)
 
     def _encoder_inputs(self, images: Sequence[EncodedImage], text: EncodedText) -> dict[str, Any]:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
@@ -167,16 +173,11 @@ class GroundingDinoDetector:
             "text_position_ids": text.position_ids.expand(batch, -1),
         }
 
-    def _decode(
-        self, vision: Tensor, words: Tensor, constants: dict[str, Any], text: EncodedText
-    ) -> DetectorOutput:
+    def _decode(self, vision: Tensor, words: Tensor, constants: dict[str, Any]) -> DetectorOutput:
         base = self._model.model
-        word_mask = ~constants["text_attention_mask"]
-        padding = constants["vision_attention_mask"]
-        features, anchors = base.generate_encoder_output_proposals(
-            vision, padding, constants["spatial_shapes_list"]
-        )
-        proposal_logits = base.encoder_output_class_embed(features, words, word_mask)
+        maps = maps_of(constants)
+        features, anchors = proposals(base, vision, maps)
+        proposal_logits = naming_logits(base.encoder_output_class_embed, features, words)
         proposal_coords = base.encoder_output_bbox_embed(features) + anchors
         best = proposal_logits.amax(-1).topk(min(base.config.num_queries, features.shape[1]), dim=1)
         references = proposal_coords.gather(1, best.indices[..., None].expand(-1, -1, 4))
@@ -187,45 +188,19 @@ class GroundingDinoDetector:
         else:
             index = best.indices[..., None].expand(-1, -1, features.shape[-1])
             queries = features.gather(1, index).detach()
-        decoded = base.decoder(
-            inputs_embeds=queries,
-            vision_encoder_hidden_states=vision,
-            vision_encoder_attention_mask=~padding,
-            text_encoder_hidden_states=words,
-            text_encoder_attention_mask=constants["text_attention_mask"],
-            reference_points=references,
-            spatial_shapes=constants["spatial_shapes"],
-            spatial_shapes_list=constants["spatial_shapes_list"],
-            level_start_index=constants["level_start_index"],
-            valid_ratios=constants["valid_ratios"],
-            self_attn_mask=None,
-            return_dict=True,
-        )
-        layers = self._heads(decoded, references, words, word_mask)
-        num_tokens = len(text.caption.input_ids)
-        cut = [(logits[..., :num_tokens], boxes) for logits, boxes in layers]
+        layers = []
+        decoded = run_decoder(base.decoder, queries, references, vision, words, maps)
+        for number, (hidden, start) in enumerate(decoded):
+            logits = naming_logits(self._model.class_embed[number], hidden, words)
+            delta = self._model.bbox_embed[number](hidden)
+            layers.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
         return DetectorOutput(
-            logits=cut[-1][0],
-            boxes=cut[-1][1],
-            auxiliary=tuple(cut[:-1]),
-            proposal_logits=proposal_logits[..., :num_tokens],
+            logits=layers[-1][0],
+            boxes=layers[-1][1],
+            auxiliary=tuple(layers[:-1]),
+            proposal_logits=proposal_logits,
             proposal_boxes=proposal_coords.sigmoid(),
         )
-
-    def _heads(
-        self, decoded: Any, references: Tensor, words: Tensor, word_mask: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Logits and boxes of every decoder layer, first layer first."""
-        hidden = decoded.intermediate_hidden_states  # [B, layers, Q, d]
-        found = []
-        for number in range(hidden.shape[1]):
-            start = (
-                references if number == 0 else decoded.intermediate_reference_points[:, number - 1]
-            )
-            logits = self._model.class_embed[number](hidden[:, number], words, word_mask)
-            delta = self._model.bbox_embed[number](hidden[:, number])
-            found.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
-        return found
 
 
 def phrase_masks(caption: Caption) -> tuple[Tensor, Tensor]:
