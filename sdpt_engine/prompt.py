@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from sdpt_engine.adaptation import ParameterGroup, copy_tensors
 from sdpt_engine.errors import InvalidExampleError
-from sdpt_engine.fusion import ExtraTokens, SeenBeside, beside_pixels, beside_words
+from sdpt_engine.extra_tokens import ExtraTokens, SeenBeside
+from sdpt_engine.fusion import beside_pixels, beside_words
 from sdpt_engine.inject import LayerChange, installed
 from sdpt_engine.projections import bias_of, pseudo_inverse
 from sdpt_engine.starting import start_tokens

@@ -72,6 +72,8 @@ def request(
 ) -> FewShotRequest:
     """Raises AppError for shots that are no numbers."""
     names = tuple(methods.split("|")) if methods else (*METHODS, AS_SHIPPED)
+    if is_choosing and not methods:
+        names = tuple(name for name, method in METHODS.items() if method.is_trained)
     if has_ablations:
         names = ABLATIONS
     plan = Plan(

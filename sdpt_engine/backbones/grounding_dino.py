@@ -26,7 +26,16 @@ from sdpt_engine.backbones.base import (
     EncodedText,
     FusionSite,
 )
+from sdpt_engine.backbones.layers import (
+    fusion_site,
+    maps_of,
+    naming_logits,
+    proposals,
+    run_decoder,
+    run_encoder,
+)
 from sdpt_engine.backbones.text import encode_caption
+from sdpt_engine.device import precision
 from sdpt_engine.types import ObjectClass, Pixels
 from sdpt_engine.vocabulary import make_captions
 
@@ -34,7 +43,6 @@ Preprocess = Callable[[Pixels], Tensor]
 
 _HEADS = ("class_embed", "bbox_embed", "encoder_output_")
 _INPUT_PROJECTIONS = ("model.input_proj_vision.", "model.text_projection.")
-_CHANGING_INPUTS = ("vision_features", "text_features", "vision_attention_mask", "valid_ratios")
 
 
 class GroundingDinoDetector:
@@ -50,6 +58,8 @@ class GroundingDinoDetector:
     ) -> None:
         self.name = name
         self.device = device
+        self.saves_memory = False
+        """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
         # eval: with dropout and drop path on, targets are noisy and nothing may be cached.
         self._model: Any = model.to(device).eval().requires_grad_(False)
         self._tokenizer = tokenizer
@@ -71,24 +81,8 @@ class GroundingDinoDetector:
         return model
 
     def fusion_sites(self) -> tuple[FusionSite, ...]:
-        sites = []
-        for number, layer in enumerate(self._model.model.encoder.layers):
-            attention = layer.fusion_layer.attn
-            sites.append(
-                FusionSite(
-                    layer=number,
-                    attention=attention,
-                    image_projection=attention.vision_proj,
-                    text_projection=attention.text_proj,
-                    image_values=attention.values_vision_proj,
-                    text_values=attention.values_text_proj,
-                    image_output=attention.out_vision_proj,
-                    text_output=attention.out_text_proj,
-                    text_norm=layer.fusion_layer.layer_norm_text,
-                    num_heads=attention.num_heads,
-                )
-            )
-        return tuple(sites)
+        layers = self._model.model.encoder.layers
+        return tuple(fusion_site(number, layer) for number, layer in enumerate(layers))
 
     def replace_attention(self, layer: int, module: nn.Module) -> None:
         self._model.model.encoder.layers[layer].fusion_layer.attn = module
@@ -152,7 +146,7 @@ class GroundingDinoDetector:
     def _detect(self, images: Sequence[EncodedImage], text: EncodedText) -> DetectorOutput:
         constants = self._encoder_inputs(images, text)
         vision, words = self._run_encoder(constants, images[0].layer, None)
-        return self._decode(vision, words, constants, text)
+        return self._decode(vision, words, constants)
 
     @torch.no_grad()
     def advanced(
@@ -173,16 +167,10 @@ class GroundingDinoDetector:
         self, constants: dict[str, Any], first: int, last: int | None
     ) -> tuple[Tensor, Tensor]:
         """The encoder's layers from `first` up to `last`: (image tokens [B, V, d], words [B, T, d])."""
-        encoder = self._model.model.encoder
-        shared = {k: v for k, v in constants.items() if k not in _CHANGING_INPUTS}
-        shared["key_padding_mask"] = constants["vision_attention_mask"]
-        shared["reference_points"] = encoder.get_reference_points(
-            constants["spatial_shapes_list"], constants["valid_ratios"], device=self.device
-        )
-        vision, words = constants["vision_features"], constants["text_features"]
-        for layer in encoder.layers[first:last]:
-            (vision, words), _ = layer(vision_features=vision, text_features=words, **shared)
-        return vision, words
+        layers = self._model.model.encoder.layers[first:last]
+        with precision(self.device):
+            vision, words = run_encoder(layers, constants, saves_memory=self.saves_memory)
+        return vision.float(), words.float()
 
     def _encoder_inputs(self, images: Sequence[EncodedImage], text: EncodedText) -> dict[str, Any]:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
@@ -226,16 +214,11 @@ class GroundingDinoDetector:
         own = [image.words for image in images if image.words is not None]
         return torch.stack(own).to(self.device)
 
-    def _decode(
-        self, vision: Tensor, words: Tensor, constants: dict[str, Any], text: EncodedText
-    ) -> DetectorOutput:
+    def _decode(self, vision: Tensor, words: Tensor, constants: dict[str, Any]) -> DetectorOutput:
         base = self._model.model
-        word_mask = ~constants["text_attention_mask"]
-        padding = constants["vision_attention_mask"]
-        features, anchors = base.generate_encoder_output_proposals(
-            vision, padding, constants["spatial_shapes_list"]
-        )
-        proposal_logits = base.encoder_output_class_embed(features, words, word_mask)
+        maps = maps_of(constants)
+        features, anchors = proposals(base, vision, maps)
+        proposal_logits = naming_logits(base.encoder_output_class_embed, features, words)
         proposal_coords = base.encoder_output_bbox_embed(features) + anchors
         best = proposal_logits.amax(-1).topk(min(base.config.num_queries, features.shape[1]), dim=1)
         references = proposal_coords.gather(1, best.indices[..., None].expand(-1, -1, 4))
@@ -246,46 +229,20 @@ class GroundingDinoDetector:
         else:
             index = best.indices[..., None].expand(-1, -1, features.shape[-1])
             queries = features.gather(1, index).detach()
-        decoded = base.decoder(
-            inputs_embeds=queries,
-            vision_encoder_hidden_states=vision,
-            vision_encoder_attention_mask=~padding,
-            text_encoder_hidden_states=words,
-            text_encoder_attention_mask=constants["text_attention_mask"],
-            reference_points=references,
-            spatial_shapes=constants["spatial_shapes"],
-            spatial_shapes_list=constants["spatial_shapes_list"],
-            level_start_index=constants["level_start_index"],
-            valid_ratios=constants["valid_ratios"],
-            self_attn_mask=None,
-            return_dict=True,
-        )
-        layers = self._heads(decoded, references, words, word_mask)
-        num_tokens = len(text.caption.input_ids)
-        cut = [(logits[..., :num_tokens], boxes) for logits, boxes in layers]
+        layers, hidden = [], queries
+        decoded = run_decoder(base.decoder, queries, references, vision, words, maps)
+        for number, (hidden, start) in enumerate(decoded):
+            logits = naming_logits(self._model.class_embed[number], hidden, words)
+            delta = self._model.bbox_embed[number](hidden)
+            layers.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
         return DetectorOutput(
-            logits=cut[-1][0],
-            boxes=cut[-1][1],
-            auxiliary=tuple(cut[:-1]),
-            proposal_logits=proposal_logits[..., :num_tokens],
+            logits=layers[-1][0],
+            boxes=layers[-1][1],
+            auxiliary=tuple(layers[:-1]),
+            proposal_logits=proposal_logits,
             proposal_boxes=proposal_coords.sigmoid(),
-            queries=decoded.intermediate_hidden_states[:, -1],
+            queries=hidden,
         )
-
-    def _heads(
-        self, decoded: Any, references: Tensor, words: Tensor, word_mask: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Logits and boxes of every decoder layer, first layer first."""
-        hidden = decoded.intermediate_hidden_states  # [B, layers, Q, d]
-        found = []
-        for number in range(hidden.shape[1]):
-            start = (
-                references if number == 0 else decoded.intermediate_reference_points[:, number - 1]
-            )
-            logits = self._model.class_embed[number](hidden[:, number], words, word_mask)
-            delta = self._model.bbox_embed[number](hidden[:, number])
-            found.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
-        return found
 
 
 def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:

@@ -150,7 +150,7 @@ class _Bench:
         held_out = examples[:number] if len(examples) >= 6 else []
         learnt = examples[len(held_out) :]
         seconds: list[float] = []
-        config = TuneConfig(seed=cell.seed)
+        config = TuneConfig(steps=self.plan.steps, eval_every=15, seed=cell.seed)
         result = tune(
             self.detector,
             learnt,
