@@ -40,8 +40,11 @@ class TokenBatch:
 
 
 def clean_name(name: str) -> str:
-    """A class name of a data set as the evaluation reads it: "stop_sign (red)" is "stop sign "."""
-    return re.sub(r"\(.*?\)", "", name).replace("_", " ").replace("  ", " ")
+    """A class name of a data set as the evaluation reads it: "stop_sign (red)" is "stop sign ".
+
+    From the first '(' to the last ')' all is dropped.
+    """
+    return re.sub(r"\(.*\)", "", name).replace("_", " ").replace("  ", " ")
 
 
 def evaluation_phrases(names: Sequence[str], separator: str = ". ") -> Phrases:

@@ -72,7 +72,7 @@ class PyramidStep(nn.Module):
             coarse = self.branches[_FROM_COARSER](levels[number + 1], *place)
             size = here.shape[-2:]
             found.append(F.interpolate(coarse, size, mode="bilinear", align_corners=True))
-        total = self._weight(found[0]) * found[0]
+        total: Tensor = self._weight(found[0]) * found[0]
         for branch in found[1:]:
             total = total + self._weight(branch) * branch
         return total / len(found)

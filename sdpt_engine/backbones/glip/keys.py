@@ -16,7 +16,7 @@ from sdpt_engine.errors import ForeignWeightsError
 _NAMES_SHOWN = 8
 
 # Tensors of a checkpoint that carry nothing a model needs.
-EXPLAINED = {
+_EXPLAINED = {
     r"backbone\.body\.layers\.\d+\.blocks\.\d+\.attn\.relative_position_index": "follows from the window size",
     r"backbone\.body\.layers\.\d+\.blocks\.\d+\.attn_mask": "follows from the window size",
     r"rpn\.anchor_generator\.cell_anchors\.\d+": "follow from the anchor sizes",
@@ -152,15 +152,13 @@ def from_stored(
     """
     places = {own: stored_name(own) for own in wanted}
     used = {name for name, _ in places.values()}
-    _require(source, "is without", sorted(used - stored.keys()))
-    _require(source, "has the unknown", sorted(_unexplained(stored.keys() - used)))
+    surplus = (name for name in stored.keys() - used if explanation(name) is None)
+    _require_none(source, "lacks tensors of GLIP", used - stored.keys())
+    _require_none(source, "has tensors that GLIP has not", surplus)
     found = {own: _part(stored[name], third) for own, (name, third) in places.items()}
-    unlike = [
-        f"{places[own][0]} {list(stored[places[own][0]].shape)}"
-        for own, tensor in found.items()
-        if tensor.shape != wanted[own].shape
-    ]
-    _require(source, "has another shape than its configuration says in", sorted(set(unlike)))
+    unlike = {places[own][0] for own, tensor in found.items() if tensor.shape != wanted[own].shape}
+    shapes = (f"{name} {list(stored[name].shape)}" for name in unlike)
+    _require_none(source, "has tensors of another shape than its other sizes imply", shapes)
     return found
 
 
@@ -168,19 +166,20 @@ def _part(tensor: Tensor, third: int | None) -> Tensor:
     return tensor if third is None else tensor.chunk(3)[third]
 
 
-def _unexplained(names: Iterable[str]) -> list[str]:
-    return [n for n in names if not any(re.fullmatch(pattern, n) for pattern in EXPLAINED)]
+def explanation(name: str) -> str | None:
+    """Why a model can do without the checkpoint's tensor `name`, or None if it cannot."""
+    for pattern, reason in _EXPLAINED.items():
+        if re.fullmatch(pattern, name):
+            return reason
+    return None
 
 
-def _require(source: str, complaint: str, names: list[str]) -> None:
-    if not names:
+def _require_none(source: str, complaint: str, names: Iterable[str]) -> None:
+    listed = sorted(names)
+    if not listed:
         return
-    more = len(names) - _NAMES_SHOWN
-    listed = ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    more = len(listed) - _NAMES_SHOWN
+    text = ", ".join(listed[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
     raise ForeignWeightsError(
-        f"'{source}' {complaint} {len(names)} of GLIP's tensors: {listed}. "
-        "Name the checkpoint of a GLIP-T or GLIP-L with deep fusion."
-        if complaint.startswith("is")
-        else f"'{source}' {complaint} tensors: {listed}. "
-        "Name the checkpoint of a GLIP-T or GLIP-L with deep fusion."
+        f"'{source}' {complaint}: {text}. Name the checkpoint of a GLIP-T or GLIP-L with deep fusion."
     )

@@ -45,5 +45,7 @@ def _check(name: str, drawn: Tensor, sample: Tensor) -> None:
         sample,
         rtol=1e-5,
         atol=1e-7,
-        msg=lambda text: f"This torch draws other numbers for {name}; use the full reference. {text}",
+        msg=lambda text: (
+            f"This torch draws other numbers for {name}; use the full reference. {text}"
+        ),
     )
