@@ -104,17 +104,19 @@ class GlipConfig:
         path = folder / CONFIG_NAME
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            kind = MODEL_TYPE if "MODEL" in document else document.get("model_type")
+            if kind == MODEL_TYPE:
+                return cls._from_either(document)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise BackboneUnavailableError(
                 f"'{path}' cannot be read as a GLIP configuration ({error}). Convert the checkpoint again."
             ) from error
-        if "MODEL" in document:
-            return cls.from_document(from_original_settings(document))
-        if document.get("model_type") != MODEL_TYPE:
-            raise BackboneUnavailableError(
-                f"'{path}' describes a '{document.get('model_type')}' model, not '{MODEL_TYPE}'."
-            )
-        return cls.from_document(document)
+        raise BackboneUnavailableError(f"'{path}' describes a '{kind}' model, not '{MODEL_TYPE}'.")
+
+    @classmethod
+    def _from_either(cls, document: Mapping[str, Any]) -> GlipConfig:
+        is_original = "MODEL" in document
+        return cls.from_document(from_original_settings(document) if is_original else document)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> GlipConfig:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import BertTokenizer
@@ -22,7 +23,7 @@ from sdpt_engine.backbones.glip.head import HeadOutput, Heads
 from sdpt_engine.backbones.glip.keys import from_stored, to_stored
 from sdpt_engine.backbones.glip.language import TextEncoder, WordLayer
 from sdpt_engine.backbones.glip.swin_fpn import ImageEncoder
-from sdpt_engine.errors import BackboneUnavailableError
+from sdpt_engine.errors import BackboneUnavailableError, ForeignWeightsError
 
 WEIGHTS_NAME, VOCABULARY_NAME = "model.safetensors", "vocab.txt"
 _ORIGINAL_WEIGHTS_NAME = "weights.safetensors"
@@ -104,7 +105,7 @@ class GlipModel(nn.Module):
         config = GlipConfig.from_folder(folder)
         model = cls(config, read_vocabulary(folder / VOCABULARY_NAME, config.bert.vocab_size))
         path = _weights_path(folder)
-        weights = from_stored(load_file(path), model.state_dict(), source=str(path))
+        weights = from_stored(_read(path), model.state_dict(), source=str(path))
         model.load_state_dict({name: t.float() for name, t in weights.items()})
         return model.eval().requires_grad_(False)
 
@@ -142,6 +143,16 @@ def read_vocabulary(path: Path, num_embeddings: int) -> tuple[str, ...]:
 
 def write_vocabulary(path: Path, words: Sequence[str]) -> None:
     path.write_text("\n".join(words) + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ForeignWeightsError(
+            f"The weights '{path}' cannot be read ({error}). Convert the checkpoint again."
+        ) from error
+    return tensors
 
 
 def _weights_path(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -205,6 +206,21 @@ def test_another_model_in_config_json_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(BackboneUnavailableError, match="'bert' model, not 'glip'"):
         GlipModel.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"model_type": "glip", "colour": 3}'])
+def test_a_broken_configuration_is_told_as_such(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(BackboneUnavailableError, match="cannot be read as a GLIP configuration"):
+        GlipConfig.from_folder(tmp_path)
+
+
+def test_damaged_weights_are_told_as_such(converted: Conversion, tmp_path: Path) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(converted.folder, folder)
+    (folder / "model.safetensors").write_bytes(b"half")
+    with pytest.raises(ForeignWeightsError, match="Convert the checkpoint again"):
+        GlipModel.from_pretrained(folder)
 
 
 def test_original_settings_that_mean_another_model_are_refused(

@@ -94,3 +94,10 @@ def test_offsets_of_a_larger_map_are_read_from_the_start_of_their_memory() -> No
     values = torch.arange(2 * 3 * 4.0).view(1, 2, 3, 4)
     read = fitted(values, (2, 2))
     assert read.tolist() == [[[[0, 1], [2, 3]], [[4, 5], [6, 7]]]]
+
+
+def test_it_compiles_into_one_graph() -> None:
+    layer, operands = _layer(3, 1), _operands((5, 6), (5, 6))
+    compiled = torch.compile(layer, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(*operands), layer(*operands))
