@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from sdpt_engine.backbones.glip.preprocess import to_batch, to_input
 from tests.engine.glip.drawn_weights import DRAWN_NAME, draw
 from tests.engine.glip.reference import Recorded, recorded, reference_folder
 from tests.engine.glip.taps import Taps, head_output, tapped_pass
-
-KEYS = Path(__file__).with_name("checkpoint_keys")
 
 
 @pytest.fixture(scope="session")
@@ -71,9 +68,3 @@ def taps(model: GlipModel, pixels: Tensor, inputs: Recorded) -> Taps:
 @pytest.fixture(scope="session")
 def output(model: GlipModel, taps: Taps) -> HeadOutput:
     return head_output(taps, levels=len(model.config.strides_px))
-
-
-def checkpoint_keys(size: str) -> list[tuple[str, list[int]]]:
-    """Names and shapes in the released GLIP-T ("t") or GLIP-L ("l")."""
-    document = json.loads((KEYS / f"glip_{size}.json").read_text(encoding="utf-8"))
-    return [(name, shape) for name, shape, _, _ in document["keys"]]

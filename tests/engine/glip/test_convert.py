@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
 from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.glip import GlipConfig, GlipModel
@@ -24,8 +23,12 @@ from sdpt_engine.backbones.glip.convert import (
 )
 from sdpt_engine.backbones.glip.keys import explanation
 from sdpt_engine.errors import BackboneUnavailableError, ForeignWeightsError
-from tests.app.samples import run, run_json
-from tests.engine.glip.conftest import checkpoint_keys
+from tests.engine.glip.released import (
+    released,
+    released_count,
+    save_short_vocabulary,
+    save_small_checkpoint,
+)
 
 _TOLERATED = {
     "language_backbone.body.model.embeddings.position_ids": [1, 512],
@@ -36,46 +39,14 @@ VOCABULARY = nano_folder() / "vocab.txt"
 BERT_UNCASED_SHA256 = "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"
 
 
-def _released(size: str) -> dict[str, Tensor]:
-    """Names and shapes of the released checkpoint, without memory for the numbers."""
-    shapes = checkpoint_keys(size)
-    return {name: torch.empty(shape, device="meta") for name, shape in shapes}
-
-
-def _shrunk(size: str) -> dict[str, Tensor]:
-    """The released checkpoint with every width cut down, filled with random numbers."""
-    torch.manual_seed(0)
-    widths = {256: 32, 768: 48, 2048: 64, 3072: 64, 30522: 1000, 512: 40, 1024: 128, 64: 8}
-    shapes = checkpoint_keys(size)
-    rest = [(n, s) for n, s in shapes if not n.startswith("backbone.body")]
-    small = {n: [widths.get(length, length) for length in s] for n, s in rest}
-    swin = {n: s for n, s in shapes if n.startswith("backbone.body")}
-    narrow = {n: [_narrowed(n, length) for length in s] for n, s in swin.items()}
-    lateral = "backbone.fpn.fpn_inner"
-    for number, name in enumerate(("2", "3", "4")):
-        small[f"{lateral}{name}.weight"][1] = 12 * 2 ** (number + 1)
-    return {n: 0.1 * torch.randn(s) for n, s in {**small, **narrow}.items()}
-
-
-def _narrowed(name: str, length: int) -> int:
-    is_kept = "relative" in name or length in (1, 3, 4, 49)
-    return length if is_kept else length // 8
-
-
 @pytest.fixture(scope="module")
 def small_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("checkpoint") / "small.pth"
-    wrapped = {f"module.{name}": tensor for name, tensor in _shrunk("t").items()}
-    torch.save({"model": wrapped, "model_ema": wrapped, "iteration": 3}, path)
-    return path
+    return save_small_checkpoint(tmp_path_factory.mktemp("checkpoint") / "small.pth")
 
 
 @pytest.fixture(scope="module")
 def short_vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("words") / "vocab.txt"
-    words = VOCABULARY.read_text(encoding="utf-8").split("\n")[:1000]
-    path.write_text("\n".join(words) + "\n", encoding="utf-8")
-    return path
+    return save_short_vocabulary(tmp_path_factory.mktemp("words") / "vocab.txt", VOCABULARY)
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +58,18 @@ def converted(
 
 
 def test_the_sizes_of_glip_t_are_the_defaults() -> None:
-    assert config_of(_released("t"), source="glip-t") == GlipConfig()
+    assert config_of(released("t"), source="glip-t") == GlipConfig()
 
 
 def test_the_sizes_of_glip_l_are_read_off_its_tensors() -> None:
-    found = config_of(_released("l"), source="glip-l")
+    found = config_of(released("l"), source="glip-l")
     assert found.swin == SwinSizes(192, (2, 2, 18, 2), (6, 12, 24, 48), window_size=12)
     assert (found.bert, found.num_fusion_layers) == (BertSizes(), 8)
 
 
 @pytest.mark.parametrize("size", ["t", "l"])
 def test_every_released_tensor_is_used_or_explained(size: str) -> None:
-    stored = _released(size)
+    stored = released(size)
     stored |= {name: torch.empty(shape, device="meta") for name, shape in _TOLERATED.items()}
     kept = required_tensors(stored, config_of(stored, source=size), source=size)
     left = stored.keys() - kept.keys()
@@ -109,14 +80,13 @@ def test_every_released_tensor_is_used_or_explained(size: str) -> None:
 
 @pytest.mark.parametrize("size", ["t", "l"])
 def test_a_released_checkpoint_has_as_many_numbers_as_were_published(size: str) -> None:
-    stored = _released(size)
+    stored = released(size)
     kept = required_tensors(stored, config_of(stored, source=size), source=size)
-    published = {"t": 231_780_222, "l": 430_422_384}
-    assert sum(tensor.numel() for tensor in kept.values()) == published[size]
+    assert sum(tensor.numel() for tensor in kept.values()) == released_count(size)
 
 
 def test_missing_and_surplus_tensors_are_named() -> None:
-    stored = _released("t")
+    stored = released("t")
     config = config_of(stored, source="x.pth")
     stored["rpn.head.tunable_linear.weight"] = torch.empty(1, device="meta")
     with pytest.raises(ForeignWeightsError, match=r"x\.pth.*tunable_linear"):
@@ -127,14 +97,14 @@ def test_missing_and_surplus_tensors_are_named() -> None:
 
 
 def test_a_tensor_of_another_shape_is_named() -> None:
-    stored = _released("t")
+    stored = released("t")
     stored["rpn.head.centerness.weight"] = torch.empty(1, 7, 1, 1, device="meta")
     with pytest.raises(ForeignWeightsError, match=r"another shape.*centerness\.weight \[1, 7"):
         required_tensors(stored, config_of(stored, source="x"), source="x")
 
 
 def test_a_glip_without_fusion_is_refused_for_having_no_place_for_a_prompt() -> None:
-    stored = {name: t for name, t in _released("t").items() if "b_attn" not in name}
+    stored = {name: t for name, t in released("t").items() if "b_attn" not in name}
     with pytest.raises(ForeignWeightsError, match="no place for a prompt"):
         config_of(stored, source="glip_a.pth")
 
@@ -231,23 +201,3 @@ def test_original_settings_that_mean_another_model_are_refused(
     (tmp_path / "config.json").write_text(json.dumps(settings))
     with pytest.raises(BackboneUnavailableError, match="EARLY_FUSE_ON = False"):
         GlipConfig.from_folder(tmp_path)
-
-
-def test_doctor_converts_a_checkpoint(
-    small_checkpoint: Path, short_vocabulary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.doctor.nano_folder", lambda: short_vocabulary.parent)
-    told = run_json("doctor", "--convert-glip", small_checkpoint, "--output", tmp_path / "glip")
-    assert told["folder"] == str(tmp_path / "glip")
-    assert told["left_out"]["follow from the anchor sizes"] == 5
-    assert GlipModel.from_pretrained(tmp_path / "glip").config.num_fusion_layers == 6
-
-
-def test_doctor_writes_into_no_folder_that_holds_something(
-    small_checkpoint: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "mine.txt").write_text("keep")
-    result = run("doctor", "--convert-glip", small_checkpoint, "--output", tmp_path)
-    assert result.exit_code == 1
-    assert "is no empty folder" in result.output
-    assert run("doctor", "--convert-glip", small_checkpoint).exit_code == 2

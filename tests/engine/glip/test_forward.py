@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from sdpt_engine.backbones.glip.head import HeadOutput
 from sdpt_engine.backbones.glip.postprocess import class_probabilities
 from tests.engine.glip.reference import Recorded, recorded
 from tests.engine.glip.taps import Taps, tapped_pass
+
+log = logging.getLogger(__name__)
 
 BOX_TOLERANCE_PX = 5e-3  # in float32 and in float64 the original's own boxes are 4e-4 px apart
 
@@ -32,7 +36,7 @@ def test_every_stage_equals_the_original(folder: Path, taps: Taps, file: str) ->
     wanted = recorded(folder, file)
     for name in wanted.tensors:
         wanted.check(name, taps[name])
-    print(f"{file}: largest deviation {wanted.worst:.1e}")  # noqa: T201
+    log.info("%s: largest deviation %.1e", file, wanted.worst)
 
 
 def test_the_heads_equal_the_original(
@@ -41,7 +45,7 @@ def test_the_heads_equal_the_original(
     wanted = recorded(folder, "head")
     for name in wanted.names("head."):
         wanted.check(name, taps[name])
-    print(f"head: largest deviation {wanted.worst:.1e}")  # noqa: T201
+    log.info("head: largest deviation %.1e", wanted.worst)
     for level, anchors in enumerate(model.anchors(output)):
         wanted.check(f"anchors.l{level}", anchors)
         boxes = decode(output.deltas[level].flatten(2).transpose(1, 2), anchors)
@@ -64,11 +68,17 @@ def test_two_captions_in_one_batch_equal_the_original(
 
 
 def test_hiding_special_tokens_in_the_head_equals_the_original(
-    folder: Path, model: GlipModel, pixels: Tensor, inputs: Recorded
+    folder: Path,
+    model: GlipModel,
+    pixels: Tensor,
+    inputs: Recorded,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    hiding = replace(model.config.inputs, hides_special_tokens=True)
+    monkeypatch.setattr(model, "config", replace(model.config, inputs=hiding))
     wanted = recorded(folder, "variant_mask_special")
     ids, mask = inputs["input_ids"], inputs["attention_mask"]
-    seen = 1 - inputs["special_tokens_mask"]
+    seen = model.text_mask(mask, inputs["special_tokens_mask"])
     found = tapped_pass(model, pixels, ids, mask, seen) | {"attention_mask_used_in_head": seen}
     for name in wanted.tensors:
         wanted.check(name, found[name], is_cut=True)
