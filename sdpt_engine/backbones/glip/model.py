@@ -69,12 +69,27 @@ class GlipModel(nn.Module):
         hidden: Tensor = self.text_encoder(input_ids, attention_mask)
         return hidden
 
-    def detect(self, levels: tuple[Tensor, ...], text: Tensor, text_mask: Tensor) -> HeadOutput:
-        """The fusion tower and the heads. `text_mask` [B, T] is 1 on the tokens to be seen."""
+    def fuse(
+        self,
+        levels: tuple[Tensor, ...],
+        text: Tensor,
+        text_mask: Tensor,
+        *,
+        first: int = 0,
+        last: int | None = None,
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The tower's layers from `first` up to `last`, which keep the shapes of maps and words.
+
+        `text_mask` [B, T] is 1 on the tokens to be seen.
+        """
         padding = text_mask == 0
-        for layer in self.tower:
+        for layer in list(self.tower)[first:last]:
             levels, text = layer(levels, text, padding)
-        output: HeadOutput = self.heads(levels, text)
+        return levels, text
+
+    def detect(self, levels: tuple[Tensor, ...], text: Tensor, text_mask: Tensor) -> HeadOutput:
+        """The whole tower and the heads."""
+        output: HeadOutput = self.heads(*self.fuse(levels, text, text_mask))
         return output
 
     def text_mask(self, attention_mask: Tensor, special_tokens_mask: Tensor) -> Tensor:
