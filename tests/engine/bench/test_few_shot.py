@@ -91,6 +91,12 @@ def test_rows_survive_the_disk_and_a_line_that_was_cut(tmp_path: Path) -> None:
     assert read_rows(path) == written
 
 
+def test_a_run_that_was_written_twice_counts_once(tmp_path: Path) -> None:
+    for _ in range(2):
+        append_row(tmp_path / "rows.csv", row())
+    assert read_rows(tmp_path / "rows.csv") == [row()]
+
+
 def test_seeds_become_mean_and_standard_deviation() -> None:
     rows = [row(seed=seed, ap50=ap50) for seed, ap50 in enumerate((0.4, 0.5, 0.6))]
     (summary,) = summarise(rows).values()
