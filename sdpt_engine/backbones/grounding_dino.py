@@ -101,27 +101,35 @@ class GroundingDinoDetector:
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
-        return [self._encode_image(image) for image in images]
+        pixels = [self._preprocess(image) for image in images]
+        encoded: list[EncodedImage | None] = [None] * len(images)
+        for places in _alike(pixels, most=len(images) if self.device.type == "cuda" else 1):
+            levels, positions = self._encode_pixels(torch.stack([pixels[i] for i in places]))
+            for row, place in enumerate(places):
+                height, width = images[place].shape[:2]
+                encoded[place] = EncodedImage(
+                    levels=tuple(level[row] for level in levels),
+                    positions=tuple(position[row] for position in positions),
+                    size_wh=(width, height),
+                )
+        return [image for image in encoded if image is not None]
 
-    def _encode_image(self, image: Pixels) -> EncodedImage:
+    def _encode_pixels(self, pixels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Projected maps and their positions, level by level on the CPU, of [B, 3, h, w]."""
         base = self._model.model
-        pixels = self._preprocess(image)[None].to(self.device)  # [1, 3, h, w]
+        pixels = pixels.to(self.device)
         mask = torch.ones(pixels.shape[0], *pixels.shape[-2:], dtype=torch.long, device=self.device)
-        features, positions = base.backbone(pixels, mask)
-        levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
-        positions = list(positions)
-        for number in range(len(levels), base.config.num_feature_levels):
-            source = features[-1][0] if number == len(features) else levels[-1]
-            level = base.input_proj_vision[number](source)
-            level_mask = torch.ones(1, *level.shape[-2:], dtype=torch.bool, device=self.device)
-            levels.append(level)
-            positions.append(base.backbone.position_embedding(level, level_mask))
-        height, width = image.shape[:2]
-        return EncodedImage(
-            levels=tuple(level[0].cpu() for level in levels),
-            positions=tuple(position[0].cpu() for position in positions),
-            size_wh=(width, height),
-        )
+        with precision(self.device):
+            features, positions = base.backbone(pixels, mask)
+            levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
+            positions = list(positions)
+            for number in range(len(levels), base.config.num_feature_levels):
+                source = features[-1][0] if number == len(features) else levels[-1]
+                level = base.input_proj_vision[number](source)
+                level_mask = torch.ones_like(level[:, 0], dtype=torch.bool)
+                levels.append(level)
+                positions.append(base.backbone.position_embedding(level, level_mask))
+        return [level.float().cpu() for level in levels], [p.float().cpu() for p in positions]
 
     def detect(
         self,
@@ -216,6 +224,18 @@ def phrase_masks(caption: Caption) -> tuple[Tensor, Tensor]:
         mask[block, block] = True
         positions[block] = torch.arange(len(span) + 1)
     return mask, positions
+
+
+def _alike(pixels: Sequence[Tensor], *, most: int) -> list[list[int]]:
+    """Places of images of one size, at most `most` together: on a CPU, one image's maps fit its caches."""
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for place, image in enumerate(pixels):
+        by_size.setdefault(tuple(image.shape), []).append(place)
+    return [
+        places[first : first + most]
+        for places in by_size.values()
+        for first in range(0, len(places), most)
+    ]
 
 
 def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:
