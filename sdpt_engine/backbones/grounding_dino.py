@@ -51,8 +51,8 @@ class GroundingDinoDetector:
         """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
         # eval: with dropout and drop path on, targets are noisy and nothing may be cached.
         self._model: Any = model.to(device).eval().requires_grad_(False)
-        self._tokenizer = tokenizer
-        self._preprocess = preprocess
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
         self.digest = _digest(self.fusion_sites())
 
     @property
@@ -82,7 +82,7 @@ class GroundingDinoDetector:
 
     def captions(self, classes: Sequence[ObjectClass]) -> list[Caption]:
         return make_captions(
-            self._tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
+            self.tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
         )
 
     @torch.no_grad()
@@ -101,7 +101,7 @@ class GroundingDinoDetector:
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
-        pixels = [self._preprocess(image) for image in images]
+        pixels = [self.preprocess(image) for image in images]
         encoded: list[EncodedImage | None] = [None] * len(images)
         for places in _alike(pixels, most=len(images) if self.device.type == "cuda" else 1):
             levels, positions = self._encode_pixels(torch.stack([pixels[i] for i in places]))

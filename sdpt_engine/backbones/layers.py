@@ -123,7 +123,7 @@ def deformable_attention(
     rows = attention.value_proj(values)
     if maps.padding is not None:
         rows = rows.masked_fill(maps.padding[..., None], 0.0)
-    weights = attention.attention_weights(queries).view(batch, num_queries, heads, -1).softmax(-1)
+    weights = _softmax(attention.attention_weights(queries).view(batch, -1, levels * points))
     offsets = attention.sampling_offsets(queries).view(batch, num_queries, heads, -1)
     centres = _per_sample(anchors[..., :2], points)
     if anchors.shape[-1] == 4:
@@ -133,11 +133,18 @@ def deformable_attention(
     sampled = sample(
         rows.view(batch, -1, heads, rows.shape[-1] // heads),
         where.view(batch, num_queries, heads, levels, points, 2),
-        weights.view(batch, num_queries, heads, levels, points),
+        weights.reshape(batch, num_queries, heads, levels, points),
         maps.shapes,
     )
     moved: Tensor = attention.output_proj(sampled)
     return moved
+
+
+def _softmax(rows: Tensor) -> Tensor:
+    """Over the last axis of [B, R, k]; a short one is some ten times faster as the middle one."""
+    return (
+        rows.transpose(1, 2).softmax(1).transpose(1, 2) if rows.shape[2] < 16 else rows.softmax(-1)
+    )
 
 
 def _per_sample(numbers: Tensor, points: int, scale: float = 1.0) -> Tensor:

@@ -1,0 +1,265 @@
+"""Ours against transformers' own way, side by side in one run: same weights, same images, same results.
+
+(a) a tuning step, (b) prediction with and without a prompt, (c) a folder of images, (d) peak memory.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sdpt_engine.backbones import load_detector
+from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.bench.memory import SWIN, TINY, WAYS, peak_bytes
+from sdpt_engine.bench.plain import concatenated, predict_one_by_one, whole_output
+from sdpt_engine.bench.subjects import NUM_TOKENS, Subject, from_examples, random_subject
+from sdpt_engine.bench.timing import in_turns, matrix_share
+from sdpt_engine.data import load_image_upright
+from sdpt_engine.errors import EngineError
+from sdpt_engine.predictor import Predictor
+from sdpt_engine.streaming import predict_each
+from sdpt_engine.types import Example, ObjectClass
+
+MIN_SCORE = 0.05
+LAST_LAYERS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison; `ratio` is rival / ours, so that more is better for us."""
+
+    what: str
+    subject: str
+    ours: float
+    rival: float
+    unit: str
+    ratio: float
+    wanted: float | None
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        return None if self.wanted is None else self.ratio >= self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedReport:
+    """All rows of one run, and on what it ran."""
+
+    rows: tuple[Row, ...]
+    torch_version: str
+    threads: int
+    machine: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    rounds: int
+    slow_rounds: int
+    is_tiny: bool
+    large_size_hw: tuple[int, int]
+    num_images: int
+
+
+FULL = Plan(rounds=15, slow_rounds=1, is_tiny=False, large_size_hw=(800, 1066), num_images=60)
+QUICK = Plan(rounds=2, slow_rounds=1, is_tiny=True, large_size_hw=(64, 96), num_images=4)
+
+
+def measure_speed(
+    backbone: str,
+    classes: Sequence[ObjectClass],
+    examples: Sequence[Example],
+    *,
+    is_quick: bool = False,
+    on_row: Callable[[Row], None] | None = None,
+) -> SpeedReport:
+    """Run every comparison on `backbone`; `examples` are labelled images, all of one size.
+
+    `on_row` hears of each row as soon as it is known.
+    """
+    plan = QUICK if is_quick else FULL
+    detector = load_detector(backbone, device="cpu")
+    if not isinstance(detector, GroundingDinoDetector):
+        raise EngineError(
+            f"Speed is measured on the Grounding DINO family, and '{backbone}' is not of it."
+        )
+    rows: list[Row] = []
+
+    def note(row: Row) -> None:
+        rows.append(row)
+        if on_row is not None:
+            on_row(row)
+
+    subject = from_examples(detector, classes, examples[:4])
+    note(compare_steps(subject, rounds=plan.rounds, wanted=1.5))
+    for row in compare_predictions(subject, rounds=plan.rounds):
+        note(row)
+    paths = [example.image_path for example in examples][: plan.num_images]
+    note(compare_folders(detector, classes, paths, rounds=max(plan.rounds // 5, 1)))
+    large = random_subject(plan.large_size_hw, is_tiny=plan.is_tiny)
+    note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.2))
+    note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.8, last=LAST_LAYERS))
+    del large
+    for name in (backbone, TINY if plan.is_tiny else SWIN):
+        for row in compare_memory(name):
+            note(row)
+    return SpeedReport(
+        rows=tuple(rows),
+        torch_version=torch.__version__,
+        threads=torch.get_num_threads(),
+        machine=f"{platform.machine()}, {os.cpu_count()} cores",
+    )
+
+
+def compare_steps(subject: Subject, *, rounds: int, wanted: float, last: int | None = None) -> Row:
+    """(a) Forward, loss and backward of one batch, ours from cached constants, theirs from pixels."""
+    prompts = subject.prompts(last=last)
+    parameters = list(prompts.parameters())
+    model = subject.detector.model
+    seen: dict[str, list[torch.Tensor]] = {}
+
+    def ours() -> None:
+        loss = subject.tuning_loss(prompts)
+        seen["ours"] = [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
+
+    def rival() -> None:
+        with concatenated(subject.detector, prompts):
+            loss = subject.loss_of(whole_output(model, subject.pixels, subject.text.caption))
+        seen["rival"] = [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
+
+    pair = in_turns(ours, rival, rounds=rounds)
+    layers = "all layers" if last is None else f"last {last} layers"
+    shares = f"matrix products: {matrix_share(ours):.0%} of ours"
+    return Row(
+        what=f"tuning step, {layers}",
+        subject=subject.name,
+        ours=pair.ours_s,
+        rival=pair.rival_s,
+        unit="s",
+        ratio=pair.ratio,
+        wanted=wanted,
+        note=f"{shares}; loss differs by {_difference(seen['ours'][:1], seen['rival'][:1]):.0e}, "
+        f"gradient by {_difference(seen['ours'][1:], seen['rival'][1:]):.0e} of its largest",
+    )
+
+
+def _difference(mine: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> float:
+    """Largest difference as a share of the largest number."""
+    pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]
+    largest = max(float(b.abs().max()) for _, b in pairs)
+    return max(float((a - b).abs().max()) for a, b in pairs) / max(largest, 1e-30)
+
+
+@torch.no_grad()
+def compare_predictions(subject: Subject, *, rounds: int) -> list[Row]:
+    """(b) From pictures to raw boxes with a prompt, against the unprompted model, whole and split."""
+    detector, prompts = subject.detector, subject.prompts()
+
+    def tuned() -> None:
+        detector.detect(detector.encode_images(subject.images), subject.text, prompts)
+
+    def unprompted() -> None:
+        detector.detect(detector.encode_images(subject.images), subject.text)
+
+    def whole() -> None:
+        pixels = torch.stack([detector.preprocess(image) for image in subject.images])
+        whole_output(detector.model, pixels.to(detector.device), subject.text.caption)
+
+    rows = []
+    for rival, name in ((whole, "transformers' model"), (unprompted, "our own path")):
+        pair = in_turns(tuned, rival, rounds=rounds)
+        rows.append(
+            Row(
+                what=f"tuned prediction against {name} without a prompt",
+                subject=subject.name,
+                ours=pair.ours_s,
+                rival=pair.rival_s,
+                unit="s",
+                ratio=pair.ratio,
+                wanted=0.97,
+                note=f"{NUM_TOKENS} tokens in each layer, {len(subject.images)} images",
+            )
+        )
+    return rows
+
+
+def compare_folders(
+    detector: GroundingDinoDetector,
+    classes: Sequence[ObjectClass],
+    paths: Sequence[Path],
+    *,
+    rounds: int,
+) -> Row:
+    """(c) Files to boxes, ours in batches with decoding ahead, theirs one image at a time."""
+
+    def ours() -> None:
+        predictor = Predictor(detector, classes, min_score=MIN_SCORE)
+        for _ in predict_each(predictor, paths):
+            pass
+
+    def rival() -> None:
+        predict_one_by_one(detector, classes, paths, min_score=MIN_SCORE)
+
+    pair = in_turns(ours, rival, rounds=rounds)
+    boxes_px, scores = raw_difference(detector, classes, paths)
+    return Row(
+        what="folder of images",
+        subject=f"{detector.name}, {len(paths)} images",
+        ours=len(paths) / pair.ours_s,
+        rival=len(paths) / pair.rival_s,
+        unit="images/s",
+        ratio=pair.ratio,
+        wanted=1.5,
+        note=f"boxes differ by {boxes_px:.0e} px, token scores by {scores:.0e}",
+    )
+
+
+@torch.no_grad()
+def raw_difference(
+    detector: GroundingDinoDetector, classes: Sequence[ObjectClass], paths: Sequence[Path]
+) -> tuple[float, float]:
+    """Largest difference of boxes, in pixels, and of token scores, query by query, to the whole model."""
+    caption = detector.captions(classes)[0]
+    text = detector.encode_text(caption)
+    boxes_px, scores = 0.0, 0.0
+    for path in paths:
+        image = load_image_upright(path)
+        height, width = image.shape[:2]
+        mine = detector.detect(detector.encode_images([image]), text)
+        pixels = detector.preprocess(image)[None].to(detector.device)
+        theirs = whole_output(detector.model, pixels, caption)
+        scale = mine.boxes.new_tensor([width, height, width, height])
+        boxes_px = max(boxes_px, float(((mine.boxes - theirs.boxes) * scale).abs().max()))
+        difference = mine.logits.sigmoid() - theirs.logits.sigmoid()
+        scores = max(scores, float(difference.abs().max()))
+    return boxes_px, scores
+
+
+def compare_memory(subject: str) -> list[Row]:
+    """(d) Peak of a process that tunes, against one that trains weights."""
+    mebi = 1024.0**2
+    peaks = {way: peak_bytes(way, subject) / mebi for way in WAYS}
+    rows = []
+    for ours, label in (("prompts", "tuning"), ("prompts-frugal", "tuning, saving memory")):
+        for rival in ("behind-encoders", "whole-model"):
+            mine, theirs = peaks[ours], peaks[rival]
+            rows.append(
+                Row(
+                    what=f"peak memory of {label} against training {rival.replace('-', ' ')}",
+                    subject=subject,
+                    ours=mine,
+                    rival=theirs,
+                    unit="MiB",
+                    ratio=theirs / mine,
+                    wanted=None,
+                    note=f"{peaks['loading']:.0f} MiB of it is the loaded model and its batch",
+                )
+            )
+    return rows
