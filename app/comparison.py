@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,14 @@ from app.job_context import job_dir
 from app.snapshot import SNAPSHOT_NAME, read_snapshot
 from app.workspace import Workspace
 from sdpt_engine.errors import BundleError
-from sdpt_engine.types import Example, Metrics, ObjectClass
+from sdpt_engine.types import Metrics, ObjectClass
 from storage import bundles
 from storage.types import Bundle
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
     from sdpt_engine.bundle import PromptBundle
-    from sdpt_engine.tuning import TuneResult
+    from sdpt_engine.tuning import Judged, TuneResult
 
 MIN_SCORE = 0.01
 
@@ -43,12 +43,11 @@ def compare(
     detector: Detector,
     result: TuneResult,
     *,
-    held_out: Mapping[str, Example],
     classes: Sequence[ObjectClass],
 ) -> Comparison:
-    """Compare on held-out images, which `held_out` maps from their relative paths.
+    """Compare on the images that judged the result, none of which it had learnt from when it did.
 
-    Against the bundle in use only those images count that neither of the two has learnt from.
+    Against the bundle in use only those images count that this one has not learnt from either.
     """
     if not _beats(result.tuned, result.zero_shot):
         return Comparison(
@@ -59,12 +58,16 @@ def compare(
     with workspace.database.read() as tx:
         adopted = bundles.adopted(tx)
     rival = None if adopted is None else _usable(workspace, detector, adopted)
-    unseen = [] if adopted is None else _unseen(workspace, adopted, held_out)
+    unseen = [] if adopted is None else _unseen(workspace, adopted, result.judged)
     gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
     if adopted is None or rival is None or not unseen:
         return Comparison(True, f"Adopted: {gain}.")
-    ours = _measure(detector, classes, result.bundle, unseen)
-    theirs = _measure(detector, classes, rival, unseen)
+    names = [item.name for item in classes]
+    truth = [(pair.example.boxes, pair.example.labels) for pair in unseen]
+    ours = sdpt_engine.evaluate([pair.prediction for pair in unseen], truth, names)
+    predictor = sdpt_engine.Predictor(detector, classes, rival, min_score=MIN_SCORE)
+    proposed = [predictor.predict([pair.example.image_path])[0] for pair in unseen]
+    theirs = sdpt_engine.evaluate(proposed, truth, names)
     sentence = (
         f"on {len(unseen)} images that neither has learnt from, AP50 {_percent(ours)} against "
         f"{_percent(theirs)} of '{adopted.name}'"
@@ -86,27 +89,13 @@ def _usable(workspace: Workspace, detector: Detector, adopted: Bundle) -> Prompt
     return prompt
 
 
-def _unseen(
-    workspace: Workspace, adopted: Bundle, held_out: Mapping[str, Example]
-) -> list[Example]:
+def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> list[Judged]:
     """What the bundle in use has not learnt from either."""
     path = job_dir(workspace, adopted.job_id or 0) / SNAPSHOT_NAME
     if not path.is_file():
-        return list(held_out.values())
-    seen = {item.relative_path for item in read_snapshot(path).train}
-    return [item for relative_path, item in held_out.items() if relative_path not in seen]
-
-
-def _measure(
-    detector: Detector,
-    classes: Sequence[ObjectClass],
-    prompt: PromptBundle,
-    examples: Sequence[Example],
-) -> Metrics:
-    predictor = sdpt_engine.Predictor(detector, classes, prompt, min_score=MIN_SCORE)
-    found = [predictor.predict([item.image_path])[0] for item in examples]
-    truth = [(item.boxes, item.labels) for item in examples]
-    return sdpt_engine.evaluate(found, truth, [item.name for item in classes])
+        return list(judged)
+    seen = {workspace.image_path(item.relative_path) for item in read_snapshot(path).train}
+    return [pair for pair in judged if pair.example.image_path not in seen]
 
 
 def _beats(new: Metrics, old: Metrics) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import NotReadyError
+from sdpt_engine.types import FEW_IMAGES
 from storage import annotations, categories, images, predictions
 from storage.database import Transaction
 from storage.types import Annotation, Box, Category, Image, ImageFilter, StoredPrediction
@@ -53,14 +54,20 @@ def collect_labelled(tx: Transaction) -> list[LabelledImage]:
 
 
 def freeze(tx: Transaction, *, seed: int, held_out_share: float) -> Snapshot:
-    """Collect and split. Raises NotReadyError when there are fewer than two labelled images."""
+    """Collect and split; very few images stay together, since they judge each other in turns.
+
+    Raises NotReadyError when there are fewer than two labelled images.
+    """
     labelled = collect_labelled(tx)
     if len(labelled) < 2:
         raise NotReadyError(
             f"Tuning needs at least 2 labelled images, one to learn from and one to judge by; found "
             f"{len(labelled)}. Label more images."
         )
-    train, held_out = split(labelled, seed=seed, held_out_share=held_out_share)
+    train: tuple[LabelledImage, ...] = tuple(labelled)
+    held_out: tuple[LabelledImage, ...] = ()
+    if len(labelled) >= FEW_IMAGES:
+        train, held_out = split(labelled, seed=seed, held_out_share=held_out_share)
     return Snapshot(tuple(_class(c) for c in categories.list_all(tx)), train, held_out)
 
 

@@ -52,7 +52,7 @@ class TuneRequest:
         if self.steps is not None:
             chosen = replace(chosen, steps=self.steps)
         if self.num_tokens is not None:
-            chosen = replace(chosen, num_tokens=self.num_tokens)
+            chosen = replace(chosen, prompt=replace(chosen.prompt, num_tokens=self.num_tokens))
         return chosen
 
 
@@ -77,22 +77,17 @@ def run_tune(context: JobContext) -> Job:
     snapshot = read_snapshot(context.job_dir / SNAPSHOT_NAME)
     classes = snapshot_classes(snapshot.classes)
     skipped: list[dict[str, str]] = []
-    train, _ = _readable(context, snapshot.train, classes, config, skipped)
-    held_out, held_out_paths = _readable(context, snapshot.held_out, classes, config, skipped)
-    if not any(len(item.boxes) for item in train) or not held_out:
+    train = _readable(context, snapshot.train, classes, config, skipped)
+    held_out = _readable(context, snapshot.held_out, classes, config, skipped)
+    can_judge = len(held_out) > 0 or 2 <= len(train) < sdpt_engine.FEW_IMAGES
+    if not any(len(item.boxes) for item in train) or not can_judge:
         raise NotReadyError(
             f"Of the labelled images, {len(train)} to learn from and {len(held_out)} to judge by "
             "can be read, which is too few. Repair the listed files or label more images."
         )
     _bring_checkpoint(context)
     result = _tune(context, detector, train, held_out, config, classes)
-    comparison = compare(
-        context.workspace,
-        detector,
-        result,
-        held_out=dict(zip(held_out_paths, held_out, strict=True)),
-        classes=classes,
-    )
+    comparison = compare(context.workspace, detector, result, classes=classes)
     return _finish(context, detector, result, comparison, skipped)
 
 
@@ -102,9 +97,8 @@ def _readable(
     classes: Sequence[ObjectClass],
     config: TuneConfig,
     skipped: list[dict[str, str]],
-) -> tuple[list[Example], list[str]]:
+) -> list[Example]:
     found: list[Example] = []
-    paths: list[str] = []
     for item in labelled:
         try:
             made = example(context.workspace, item, classes)
@@ -114,18 +108,19 @@ def _readable(
             context.say("skipped", skipped[-1], step=0, total_steps=config.steps)
         else:
             found.append(made)
-            paths.append(item.relative_path)
         if context.stop.is_set():
             raise JobStopped
-    return found, paths
+    return found
 
 
 def _bring_checkpoint(context: JobContext) -> None:
-    """Copy the newest checkpoint of an earlier attempt, so that this one goes on from there."""
+    """Copy the newest checkpoints of an earlier attempt, so that this one goes on from there."""
     context.attempt_dir.mkdir(parents=True, exist_ok=True)
     for folder in context.earlier_attempt_dirs():
-        if (folder / sdpt_engine.CHECKPOINT_NAME).is_file():
-            shutil.copy2(folder / sdpt_engine.CHECKPOINT_NAME, context.attempt_dir)
+        saved = list(folder.glob(sdpt_engine.CHECKPOINT_PATTERN))
+        for path in saved:
+            shutil.copy2(path, context.attempt_dir)
+        if saved:
             return
 
 
@@ -138,6 +133,8 @@ def _tune(
     classes: Sequence[ObjectClass],
 ) -> TuneResult:
     phase = f"Encoding {len(train)} images to learn from and {len(held_out)} to judge by"
+    if not held_out:
+        phase = f"Encoding {len(train)} images, which learn and judge in turns"
     context.say("phase", {"text": phase}, step=0, total_steps=config.steps)
     reporter = _StepReporter(context)
     try:
@@ -158,7 +155,8 @@ def _tune(
                 if is_second_try:
                     raise
                 context.say("phase", {"text": str(error)}, step=0, total_steps=config.steps)
-                (context.attempt_dir / sdpt_engine.CHECKPOINT_NAME).unlink()
+                for path in context.attempt_dir.glob(sdpt_engine.CHECKPOINT_PATTERN):
+                    path.unlink()
     except TuneInterrupted as stopped:
         raise JobStopped from stopped
     raise AssertionError("the second try either returns or raises")

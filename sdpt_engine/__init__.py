@@ -13,11 +13,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from sdpt_engine.types import (
+    FEW_IMAGES,
     CategoryMetrics,
     Example,
     Metrics,
     ObjectClass,
     Prediction,
+    PromptConfig,
     StepReport,
     TuneConfig,
 )
@@ -25,39 +27,50 @@ from sdpt_engine.types import (
 if TYPE_CHECKING:
     from sdpt_engine.backbones import load_detector
     from sdpt_engine.bundle import PromptBundle
-    from sdpt_engine.checkpoint import CHECKPOINT_NAME
+    from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
+    from sdpt_engine.interchange import from_detections, to_detections
     from sdpt_engine.metrics import evaluate
     from sdpt_engine.predictor import Predictor
     from sdpt_engine.streaming import predict_each
-    from sdpt_engine.tuning import TuneResult, tune
+    from sdpt_engine.tuning import Judged, TuneResult, tune
 
 __all__ = [
     "CHECKPOINT_NAME",
+    "CHECKPOINT_PATTERN",
+    "FEW_IMAGES",
     "CategoryMetrics",
     "Example",
+    "Judged",
     "Metrics",
     "ObjectClass",
     "Prediction",
     "Predictor",
     "PromptBundle",
+    "PromptConfig",
     "StepReport",
     "TuneConfig",
     "TuneResult",
     "evaluate",
+    "from_detections",
     "load_detector",
     "load_image_upright",
     "predict_each",
+    "to_detections",
     "tune",
 ]
 
 _WHERE = {
     "CHECKPOINT_NAME": "sdpt_engine.checkpoint",
+    "CHECKPOINT_PATTERN": "sdpt_engine.checkpoint",
+    "Judged": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
     "evaluate": "sdpt_engine.metrics",
+    "from_detections": "sdpt_engine.interchange",
+    "to_detections": "sdpt_engine.interchange",
     "Predictor": "sdpt_engine.predictor",
     "TuneResult": "sdpt_engine.tuning",
     "tune": "sdpt_engine.tuning",

@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,12 @@ from torch import Tensor
 
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.prompt import PromptSet
-from sdpt_engine.types import ObjectClass
+from sdpt_engine.types import ObjectClass, PromptConfig
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TENSORS_NAME, MANIFEST_NAME = "prompt.safetensors", "bundle.json"
 
 
@@ -56,16 +56,19 @@ class PromptBundle:
         prompts = PromptSet(
             detector.fusion_sites(),
             [item.id for item in self.categories],
-            num_tokens=int(self.config["num_tokens"]),
-            anchored=bool(self.config["is_anchored"]),
-            logit_bias=float(self.config["logit_bias"]),
-            rcond=float(self.config["rcond"]),
+            self._prompt_config(),
         )
         try:
             prompts.load_learnt_tensors(self.tensors)
         except ValueError as error:
             raise BundleDamagedError(f"The bundle does not fit itself: {error}") from error
         return prompts.to(detector.device).requires_grad_(False)
+
+    def _prompt_config(self) -> PromptConfig:
+        # Format 1 had the prompt's settings among those of the run, and fewer of them.
+        saved = self.config.get("prompt", self.config)
+        known = {f.name for f in fields(PromptConfig)}
+        return PromptConfig(**{name: value for name, value in saved.items() if name in known})
 
     @staticmethod
     def load(folder: Path) -> PromptBundle:

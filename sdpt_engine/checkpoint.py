@@ -13,24 +13,23 @@ import torch
 from sdpt_engine.errors import CheckpointError
 
 CHECKPOINT_NAME = "checkpoint.pt"
+CHECKPOINT_PATTERN = "*.pt"
+"""All checkpoints of a run: its own, and those of its folds where there are any."""
 
 
-def save_checkpoint(folder: Path, run_digest: str, state: Mapping[str, Any]) -> Path:
+def save_checkpoint(path: Path, run_digest: str, state: Mapping[str, Any]) -> None:
     """Writes beside, then renames: a reader finds the old checkpoint or the new one, whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / CHECKPOINT_NAME
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".writing")
     with unfinished.open("wb") as stream:
         torch.save({"run_digest": run_digest, "state": dict(state)}, stream)
         stream.flush()
         os.fsync(stream.fileno())
     unfinished.replace(path)
-    return path
 
 
-def load_checkpoint(folder: Path, run_digest: str) -> dict[str, Any] | None:
+def load_checkpoint(path: Path, run_digest: str) -> dict[str, Any] | None:
     """The saved state, or None where there is none. Another run's checkpoint is refused."""
-    path = folder / CHECKPOINT_NAME
     if not path.is_file():
         return None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,12 @@ from PIL import Image, ImageOps
 from sdpt_engine.boxes import xyxy_to_cxcywh
 from sdpt_engine.errors import ImageUnreadableError
 from sdpt_engine.losses import Target
+from sdpt_engine.spilling import TensorFile
 from sdpt_engine.types import Boxes, Example, Pixels
+from sdpt_engine.views import PLAIN, ViewKind, looked_at
 
 if TYPE_CHECKING:
+    from sdpt_engine.asking import Asked
     from sdpt_engine.backbones.base import Detector, EncodedImage
 
 DEFAULT_BUDGET_BYTES = 2 * 1024**3
@@ -57,14 +60,16 @@ def _stretched(values: NDArray[np.float64]) -> Pixels:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An example as the detector takes it, plain or mirrored."""
+    """An example as the detector takes it: one encoded image per caption that is asked."""
 
-    image: EncodedImage
+    images: tuple[EncodedImage, ...]
     example: Example
+    asked: tuple[Asked, ...]
 
-    def target(self, places: Sequence[int]) -> Target:
-        """Labels for a caption whose classes are the categories at `places`, in that order."""
-        size = self.image.size_wh
+    def target(self, number: int) -> Target:
+        """Labels for caption `number`, whose classes are counted in the caption's own order."""
+        places = self.asked[number].places
+        size = self.images[number].size_wh
         boxes, classes = _within(self.example.boxes, self.example.labels, places)
         negatives, negative_classes = _within(
             self.example.negatives, self.example.negative_labels, places
@@ -79,19 +84,28 @@ class View:
 
 
 class ViewCache:
-    """Encoded views of the examples, kept in memory up to a budget and encoded anew beyond it."""
+    """Encoded views of the examples: in memory up to a budget, beyond it in a memory-mapped file.
+
+    `layer` is the first fusion layer that still has to be run: with more than 0, what enters it is kept
+    instead of the encoder's own output, one state per caption.
+    """
 
     def __init__(
         self,
         detector: Detector,
         examples: Sequence[Example],
+        asked: Sequence[Asked],
         *,
+        layer: int = 0,
         budget_bytes: int = DEFAULT_BUDGET_BYTES,
     ):
+        self.asked = tuple(asked)
         self._detector = detector
         self._examples = tuple(examples)
+        self._layer = layer
         self._budget_bytes = budget_bytes
-        self._kept: dict[tuple[int, bool], EncodedImage] = {}
+        self._kept: dict[tuple[int, ViewKind], View] = {}
+        self._spill: TensorFile | None = None
         self._num_bytes = 0
 
     def __len__(self) -> int:
@@ -99,43 +113,65 @@ class ViewCache:
 
     @property
     def num_bytes(self) -> int:
-        """What the kept views take, in bytes; never above the budget."""
+        """What the kept views take of the memory, in bytes; never above the budget."""
         return self._num_bytes
 
-    def view(self, index: int, *, is_flipped: bool = False) -> View:
-        image = self._kept.get((index, is_flipped))
-        if image is None:
-            image = self._encode(index, is_flipped)
+    @property
+    def num_spilled_bytes(self) -> int:
+        """What lies in the memory-mapped file, in bytes."""
+        return 0 if self._spill is None else self._spill.num_bytes
+
+    def view(self, index: int, kind: ViewKind = PLAIN) -> View:
+        if (index, kind) not in self._kept:
+            self._kept[index, kind] = self._stored(self._made(index, kind))
+        return self._kept[index, kind]
+
+    def subset(self, indices: Sequence[int]) -> ViewCache:
+        """A cache over some of the examples that shares what is encoded already."""
+        part = ViewCache(
+            self._detector,
+            [self._examples[i] for i in indices],
+            self.asked,
+            layer=self._layer,
+            budget_bytes=self._budget_bytes - self._num_bytes,
+        )
+        own = {old: new for new, old in enumerate(indices)}
+        part._kept = {(own[i], k): v for (i, k), v in self._kept.items() if i in own}
+        return part
+
+    def adopt(self, part: ViewCache, indices: Sequence[int]) -> None:
+        """Keep what a part made by `subset(indices)` has encoded meanwhile, as far as the memory allows."""
+        for (index, kind), view in part._kept.items():
+            if (indices[index], kind) not in self._kept:
+                size = sum(image.num_bytes for image in _distinct(view).values())
+                if self._num_bytes + size <= self._budget_bytes:
+                    self._kept[indices[index], kind] = view
+                    self._num_bytes += size
+
+    def _made(self, index: int, kind: ViewKind) -> View:
         example = self._examples[index]
-        return View(image, mirrored(example, image.size_wh[0]) if is_flipped else example)
-
-    def _encode(self, index: int, is_flipped: bool) -> EncodedImage:
-        pixels = load_image_upright(self._examples[index].image_path)
-        if is_flipped:
-            pixels = np.ascontiguousarray(pixels[:, ::-1])
+        pixels, seen = looked_at(load_image_upright(example.image_path), example, kind)
         (image,) = self._detector.encode_images([pixels])
-        if self._num_bytes + image.num_bytes <= self._budget_bytes:
-            self._kept[index, is_flipped] = image
-            self._num_bytes += image.num_bytes
-        return image
+        if self._layer == 0:
+            return View((image,) * len(self.asked), seen, self.asked)
+        states = [self._detector.advanced([image], a.text, self._layer)[0] for a in self.asked]
+        return View(tuple(states), seen, self.asked)
+
+    def _stored(self, view: View) -> View:
+        distinct = _distinct(view).values()
+        size = sum(image.num_bytes for image in distinct)
+        if self._num_bytes + size <= self._budget_bytes:
+            self._num_bytes += size
+            return view
+        if self._spill is None:
+            self._spill = TensorFile()
+        mapped = {id(image): self._spill.put(image) for image in distinct}
+        return replace(view, images=tuple(mapped[id(image)] for image in view.images))
 
 
-def mirrored(example: Example, width: int) -> Example:
-    """The example as seen in a mirror, for an image `width` pixels wide."""
-    return Example(
-        image_path=example.image_path,
-        boxes=_mirrored_boxes(example.boxes, width),
-        labels=example.labels,
-        is_exhaustive=example.is_exhaustive,
-        negatives=_mirrored_boxes(example.negatives, width),
-        negative_labels=example.negative_labels,
-    )
-
-
-def _mirrored_boxes(boxes: Boxes, width: int) -> Boxes:
-    turned = boxes.copy()
-    turned[:, 0], turned[:, 2] = width - boxes[:, 2], width - boxes[:, 0]
-    return turned
+def _distinct(view: View) -> dict[int, EncodedImage]:
+    """Without entry states all captions share one encoded image."""
+    return {id(image): image for image in view.images}
 
 
 def _within(

@@ -10,6 +10,7 @@ EngineError
 │   ├── BundleTooNewError      the bundle was written by a newer version
 │   └── BundleDamagedError     the bundle's files are missing or broken
 ├── CheckpointError            a run cannot go on from the checkpoint it found
+├── MaterialMissingError       the drawings that scenes are composed of are not there
 ├── NonFiniteLossError         training left the real numbers; the checkpoint is kept
 └── TuneInterrupted            tuning was asked to stop; the checkpoint is kept
 """
@@ -55,6 +56,10 @@ class BundleDamagedError(BundleError):
 
 class CheckpointError(EngineError):
     """The checkpoint is damaged or belongs to another run."""
+
+
+class MaterialMissingError(EngineError):
+    """The drawings that scenes are composed of are not there."""
 
 
 class NonFiniteLossError(EngineError):

@@ -4,69 +4,66 @@ A caption has tens of tokens and an image thousands. So the words' keys are carr
 query projection, and their values forward through the output projection: the image tokens then meet small
 matrices [dv, H L] instead of four projections of width D. The sums are the same, in another order.
 
-Legend: B images, N image tokens, T text tokens, m prompt tokens, L = T + m, H heads, d head width, D = H d,
+Legend: B images, N image tokens, T text tokens, m extra tokens, L = T + m, H heads, d head width, D = H d,
 dv / dt image and text widths.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-_PROJECTIONS = (
-    "vision_proj",
-    "text_proj",
-    "values_vision_proj",
-    "values_text_proj",
-    "out_vision_proj",
-    "out_text_proj",
-)
+from sdpt_engine.extra_tokens import ExtraTokens, SeenBeside, additive_mask, split_heads
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import FusionSite
 
 
-def is_foldable(attention: object) -> bool:
-    """Whether `attention` is six plain linear maps that nothing watches or replaces."""
-    maps = [getattr(attention, name, None) for name in _PROJECTIONS]
+def is_foldable(site: FusionSite) -> bool:
+    """Whether the projections are plain linear maps with a bias that nothing watches or replaces."""
+    maps = (
+        *(site.image_projection, site.text_projection, site.image_values),
+        *(site.text_values, site.image_output, site.text_output),
+    )
     plain = all(type(m) is nn.Linear and m.bias is not None for m in maps)
     return plain and not any(_is_watched(m) for m in maps)
 
 
-def _is_watched(module: Any) -> bool:
-    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks)
-    return any(hooks)
+def _is_watched(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
 def attend_folded(
-    attention: Any,
+    site: FusionSite,
     features: tuple[Tensor, Tensor],
-    prompts: tuple[Tensor, Tensor] | None = None,
+    beside: SeenBeside,
     *,
     masks: tuple[Tensor | None, Tensor | None] = (None, None),
-    logit_bias: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """What the frozen block gives for V [B, N, dv] and T [B, T, dt], prompts (Pv, Pt) being extra keys and values.
+    """What the frozen block gives for V [B, N, dv] and T [B, T, dt]: (dV, dT), without the gains.
 
-    Masks are boolean with True = padding. `logit_bias` shifts the prompts' attention logits.
+    Masks are boolean with True = padding.
     """
     image, text = features
-    heads = int(attention.num_heads)
-    words, num_words = text, text.shape[1]
-    if prompts is not None:
-        words = torch.cat([text, prompts[1].expand(len(text), -1, -1)], dim=1)  # [B, L, dt]
-    keys = _heads(attention.text_proj(words), heads)  # [B, H, L, d]
-    logits = _image_logits(attention.vision_proj, image, keys)  # [B, H, L, N]
-    image_out = _image_delta(attention, logits, words, (masks[1], num_words, logit_bias))
-    text_keys = keys[:, :, :num_words]
+    num_words = text.shape[1]
+    own_keys = split_heads(site.text_projection(text), site.num_heads)  # [B, H, T, d]
+    keys = _with_extra(own_keys, None if beside.by_image is None else beside.by_image.keys)
+    logits = _image_logits(site.image_projection, image, keys)  # [B, H, L, N]
+    image_out = _image_delta(site, logits, text, beside.by_image, masks[1], own_keys)
     text_out = _text_delta(
-        attention,
-        image,
-        logits[:, :, :num_words],
-        _prompt_side(attention, text_keys, None if prompts is None else prompts[0], logit_bias),
-        masks[0],
+        site, image, logits[:, :, :num_words], own_keys, beside.by_text, masks[0]
     )
     return image_out, text_out
+
+
+def _with_extra(own: Tensor, extra: Tensor | None) -> Tensor:
+    """[B, H, T, d] and [m, D] to [B, H, T + m, d]."""
+    if extra is None or not len(extra):
+        return own
+    more = split_heads(extra[None], own.shape[1]).expand(len(own), -1, -1, -1)
+    return torch.cat([own, more], dim=2)
 
 
 def _image_logits(projection: nn.Linear, image: Tensor, keys: Tensor) -> Tensor:
@@ -83,76 +80,57 @@ def _image_logits(projection: nn.Linear, image: Tensor, keys: Tensor) -> Tensor:
 
 
 def _image_delta(
-    attention: Any, logits: Tensor, words: Tensor, columns: tuple[Tensor | None, int, float]
+    site: FusionSite,
+    logits: Tensor,
+    text: Tensor,
+    extra: ExtraTokens | None,
+    padding: Tensor | None,
+    own_keys: Tensor,
 ) -> Tensor:
-    """What the image takes from the words: [B, N, dv]. `columns` = (text padding, T, prompt bias)."""
-    padding, num_words, logit_bias = columns
-    heads, length = logits.shape[1:3]
-    shift = _shift(padding, logits, (num_words, length), logit_bias)
-    attended = (logits if shift is None else logits + shift[:, None, :, None]).softmax(2)
-    values = _heads(attention.values_text_proj(words), heads)  # [B, H, L, d]
-    out = attention.out_vision_proj
+    """What the image takes from words and extra tokens: [B, N, dv]."""
+    heads = site.num_heads
+    mask = additive_mask(padding, extra, own_keys, num_queries=logits.shape[3])
+    if mask is not None:  # [B, 1, 1 or N, L]
+        logits = logits + mask.transpose(2, 3)
+    attended = logits.softmax(2)
+    own = split_heads(site.text_values(text), heads)
+    values = _with_extra(own, None if extra is None else extra.values)  # [B, H, L, d]
+    out = site.image_output
     weight = out.weight.view(len(out.weight), heads, -1).permute(1, 2, 0)  # [H, d, dv]
     folded = (values @ weight).flatten(1, 2)  # [B, H L, dv]
     return torch.baddbmm(out.bias, attended.flatten(1, 2).transpose(1, 2), folded)
 
 
-def _prompt_side(
-    attention: Any, text_keys: Tensor, image_prompt: Tensor | None, logit_bias: float
-) -> tuple[Tensor, Tensor] | None:
-    """Logits [B, H, T, m] of the words towards the image prompt, and its values [H, m, d]."""
-    if image_prompt is None:
-        return None
-    heads, width = text_keys.shape[1], text_keys.shape[3]
-    keys, values = (
-        projection(image_prompt).view(-1, heads, width).transpose(0, 1)
-        for projection in (attention.vision_proj, attention.values_vision_proj)
-    )
-    return text_keys @ keys.transpose(1, 2) * width**-0.5 + logit_bias, values
-
-
 def _text_delta(
-    attention: Any,
+    site: FusionSite,
     image: Tensor,
     logits: Tensor,
-    prompt: tuple[Tensor, Tensor] | None,
+    own_keys: Tensor,
+    extra: ExtraTokens | None,
     padding: Tensor | None,
 ) -> Tensor:
-    """What the words take from the image: [B, T, dt]. `logits` [B, H, T, N]."""
+    """What the words take from the image and extra tokens: [B, T, dt]. `logits` [B, H, T, N]."""
     batch, heads, num_words, num_image = logits.shape
     if padding is not None:
         logits = logits.masked_fill(padding[:, None, None], float("-inf"))
-    if prompt is not None:
-        logits = torch.cat([logits, prompt[0]], dim=-1)
+    if extra is not None and len(extra):
+        logits = torch.cat([logits, _extra_logits(own_keys, extra)], dim=-1)
     attended = logits.softmax(-1)
-    mine = attended[..., :num_image]
+    mine, theirs = attended[..., :num_image], attended[..., num_image:]
     met = (mine.flatten(1, 2) @ image).view(batch, heads, num_words, -1)  # [B, H, T, dv]
-    projection = attention.values_vision_proj
+    projection = site.image_values
     weight = projection.weight.view(heads, -1, image.shape[-1])  # [H, d, dv]
     taken = met @ weight.transpose(1, 2)  # [B, H, T, d]
-    bias = projection.bias.view(heads, 1, -1)
-    if prompt is None:
-        taken = taken + bias
-    else:
-        theirs = attended[..., num_image:]
-        taken = taken + (1 - theirs.sum(-1, keepdim=True)) * bias + theirs @ prompt[1]
-    delta: Tensor = attention.out_text_proj(taken.transpose(1, 2).flatten(2))
+    taken = taken + (1 - theirs.sum(-1, keepdim=True)) * projection.bias.view(heads, 1, -1)
+    if extra is not None and len(extra):
+        taken = taken + theirs @ split_heads(extra.values[None], heads)[0]
+    delta: Tensor = site.text_output(taken.transpose(1, 2).flatten(2))
     return delta
 
 
-def _shift(
-    padding: Tensor | None, like: Tensor, lengths: tuple[int, int], logit_bias: float
-) -> Tensor | None:
-    """Added to the logits of the words [B or 1, L]: -inf on padding, the bias on prompts."""
-    num_words, length = lengths
-    if padding is None and (logit_bias == 0.0 or num_words == length):
-        return None
-    shift = like.new_zeros(1 if padding is None else len(padding), num_words)
-    if padding is not None:
-        shift = shift.masked_fill(padding, float("-inf"))
-    return F.pad(shift, (0, length - num_words), value=logit_bias)
-
-
-def _heads(tokens: Tensor, heads: int) -> Tensor:
-    batch, length, width = tokens.shape
-    return tokens.view(batch, length, heads, width // heads).transpose(1, 2)  # [B, H, L, d]
+def _extra_logits(own_keys: Tensor, extra: ExtraTokens) -> Tensor:
+    """Logits [B, H, T, m] of the words towards extra tokens, with their bias."""
+    heads, width = own_keys.shape[1], own_keys.shape[3]
+    keys = split_heads(extra.keys[None], heads)[0]  # [H, m, d]
+    logits: Tensor = own_keys @ keys.transpose(1, 2) * width**-0.5
+    return logits if extra.bias is None else logits + extra.bias

@@ -5,13 +5,17 @@ Legend: B images, N image tokens, T text tokens, m prompt tokens, H heads, d hea
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sdpt_engine.prompt import LayerPrompt
+from sdpt_engine.extra_tokens import ExtraTokens, SeenBeside, additive_mask, split_heads
+from sdpt_engine.folding import attend_folded, is_foldable
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import FusionSite
 
 AttentionResult = tuple[tuple[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
@@ -22,12 +26,9 @@ class PromptedAttention(nn.Module):
     The original is kept outside the module tree: nothing here owns or trains its weights.
     """
 
-    def __init__(
-        self, original: nn.Module, prompt: LayerPrompt, *, logit_bias: float = 0.0
-    ) -> None:
+    def __init__(self, site: FusionSite, beside: SeenBeside) -> None:
         super().__init__()
-        self._outside: tuple[Any, LayerPrompt] = (original, prompt)
-        self.logit_bias = logit_bias
+        self._outside = (site, beside)
 
     def forward(
         self,
@@ -37,19 +38,18 @@ class PromptedAttention(nn.Module):
         text_attention_mask: Tensor | None = None,
     ) -> AttentionResult:
         """Masks are boolean with True = padding, as the frozen block has them."""
-        original, prompt = self._outside
-        image_out, text_out = attend_with_prompts(
-            original,
+        site, beside = self._outside
+        image_out, text_out = attend(
+            site,
             (vision_features, text_features),
-            (prompt.image_tokens(), prompt.text_tokens()),
+            beside,
             masks=(vision_attention_mask, text_attention_mask),
-            logit_bias=self.logit_bias,
         )
         return (image_out, None), (text_out, None)
 
 
 def attend_by_concatenation(
-    attention: Any,
+    site: FusionSite,
     features: tuple[Tensor, Tensor],
     prompts: tuple[Tensor, Tensor],
     *,
@@ -69,7 +69,7 @@ def attend_by_concatenation(
         None if mask is None else F.pad(mask, (0, extra.shape[0]), value=False)
         for mask, extra in zip(masks, prompts, strict=True)
     ]
-    (image_out, _), (text_out, _) = attention(
+    (image_out, _), (text_out, _) = site.attention(
         longer[0],
         longer[1],
         vision_attention_mask=visible[0],
@@ -78,59 +78,77 @@ def attend_by_concatenation(
     return image_out[:, :num_image], text_out[:, :num_text]
 
 
-def attend_with_prompts(
-    attention: Any,
+def beside_words(site: FusionSite, text_tokens: Tensor, bias: Tensor | None = None) -> ExtraTokens:
+    """Prompt rows [m, dt] as keys and values that image queries see."""
+    return ExtraTokens(site.text_projection(text_tokens), site.text_values(text_tokens), bias)
+
+
+def beside_pixels(
+    site: FusionSite, image_tokens: Tensor, bias: Tensor | None = None
+) -> ExtraTokens:
+    """Prompt rows [m, dv] as keys and values that text queries see."""
+    return ExtraTokens(site.image_projection(image_tokens), site.image_values(image_tokens), bias)
+
+
+def attend(
+    site: FusionSite,
     features: tuple[Tensor, Tensor],
-    prompts: tuple[Tensor, Tensor],
+    beside: SeenBeside,
     *,
     masks: tuple[Tensor | None, Tensor | None] = (None, None),
-    logit_bias: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """The same outputs, with the prompts as extra keys and values only: no prompt row is a query.
-
-    `logit_bias` shifts the prompts' attention logits; 0 is the plain method.
-    """
-    image, text = features
-    image_prompt, text_prompt = (extra.expand(image.shape[0], -1, -1) for extra in prompts)
-    heads = int(attention.num_heads)
-    query = _split(attention.vision_proj(image), heads)
-    key = _split(attention.text_proj(text), heads)
-    image_out = F.scaled_dot_product_attention(
-        query,
-        torch.cat([key, _split(attention.text_proj(text_prompt), heads)], dim=2),
-        _values(attention.values_text_proj, text, text_prompt, heads=heads),
-        attn_mask=_additive(masks[1], text, num_prompts=len(prompts[1]), logit_bias=logit_bias),
-    )
-    text_out = F.scaled_dot_product_attention(
-        key,
-        torch.cat([query, _split(attention.vision_proj(image_prompt), heads)], dim=2),
-        _values(attention.values_vision_proj, image, image_prompt, heads=heads),
-        attn_mask=_additive(masks[0], image, num_prompts=len(prompts[0]), logit_bias=logit_bias),
-    )
-    image_delta: Tensor = attention.out_vision_proj(_join(image_out))
-    text_delta: Tensor = attention.out_text_proj(_join(text_out))
+    """The same outputs, with the prompts as extra keys and values only: no prompt row is a query."""
+    run = attend_folded if is_foldable(site) else attend_plainly
+    image_delta, text_delta = run(site, features, beside, masks=masks)
+    if beside.image_gain is not None:
+        image_delta = image_delta * beside.image_gain
+    if beside.text_gain is not None:
+        text_delta = text_delta * beside.text_gain
     return image_delta, text_delta
 
 
-def _values(projection: nn.Module, own: Tensor, extra: Tensor, *, heads: int) -> Tensor:
-    return _split(projection(torch.cat([own, extra], dim=1)), heads)
+def attend_plainly(
+    site: FusionSite,
+    features: tuple[Tensor, Tensor],
+    beside: SeenBeside,
+    *,
+    masks: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> tuple[Tensor, Tensor]:
+    """By two scaled dot products, for projections that are more than a matrix (LoRA layers, say)."""
+    image, text = features
+    heads = site.num_heads
+    from_image = split_heads(site.image_projection(image), heads)  # [B, H, N, d], query and key
+    from_text = split_heads(site.text_projection(text), heads)  # [B, H, T, d]
+    image_out = _dot_product(
+        from_image, from_text, split_heads(site.text_values(text), heads), beside.by_image, masks[1]
+    )
+    text_out = _dot_product(
+        from_text,
+        from_image,
+        split_heads(site.image_values(image), heads),
+        beside.by_text,
+        masks[0],
+    )
+    image_delta: Tensor = site.image_output(_join(image_out))
+    text_delta: Tensor = site.text_output(_join(text_out))
+    return image_delta, text_delta
 
 
-def _additive(
-    padding: Tensor | None, own: Tensor, *, num_prompts: int, logit_bias: float
-) -> Tensor | None:
-    """Mask added to the logits [B, 1, 1, own + m]: -inf on padding, the bias on prompts."""
-    if padding is None and logit_bias == 0.0:
-        return None
-    mask = own.new_zeros(own.shape[0], own.shape[1])
-    if padding is not None:
-        mask = mask.masked_fill(padding, float("-inf"))
-    return F.pad(mask, (0, num_prompts), value=logit_bias)[:, None, None, :]
-
-
-def _split(tokens: Tensor, heads: int) -> Tensor:
-    batch, length, width = tokens.shape
-    return tokens.view(batch, length, heads, width // heads).transpose(1, 2)  # [B, H, L, d]
+def _dot_product(
+    queries: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    extra: ExtraTokens | None,
+    padding: Tensor | None,
+) -> Tensor:
+    mask = additive_mask(padding, extra, keys, num_queries=queries.shape[2])
+    if extra is not None and len(extra):
+        batch, heads = keys.shape[:2]
+        more = split_heads(extra.keys[None], heads).expand(batch, -1, -1, -1)
+        keys = torch.cat([keys, more], dim=2)
+        more = split_heads(extra.values[None], heads).expand(batch, -1, -1, -1)
+        values = torch.cat([values, more], dim=2)
+    return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
 
 
 def _join(tokens: Tensor) -> Tensor:

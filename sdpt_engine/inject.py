@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sdpt_engine.extra_tokens import SeenBeside
 from sdpt_engine.fusion import PromptedAttention
-from sdpt_engine.prompt import PromptSet
 
 if TYPE_CHECKING:
-    from sdpt_engine.backbones.base import Caption, Detector, FusionSite
+    from sdpt_engine.backbones.base import Detector, FusionSite
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChange:
+    """How one fusion layer is changed for one caption."""
+
+    beside: SeenBeside
+    text_offsets: Tensor | None  # [T, dt], added to the words
 
 
 @contextmanager
-def installed(detector: Detector, prompts: PromptSet | None, caption: Caption) -> Iterator[None]:
-    """Swaps the fusion attentions; on leaving, by return or by error, the originals are back.
-
-    Without prompts the detector is left as it is.
-    """
+def installed(detector: Detector, changes: Mapping[int, LayerChange]) -> Iterator[None]:
+    """Swaps the fusion attentions; on leaving, by return or by error, the originals are back."""
     with ExitStack() as undo:
-        if prompts is None:
-            yield
-            return
         for site in detector.fusion_sites():
-            prompt = prompts.layer(site.layer)
-            if prompt is None:
+            change = changes.get(site.layer)
+            if change is None:
                 continue
-            stand_in = PromptedAttention(site.attention, prompt, logit_bias=prompts.logit_bias)
-            stand_in.eval()
+            stand_in = PromptedAttention(site, change.beside).eval()
             undo.callback(detector.replace_attention, site.layer, site.attention)
             detector.replace_attention(site.layer, stand_in)
-            if prompts.is_anchored:
-                member = prompts.membership(caption).to(prompt.anchored.device)
-                _add_to_text(site, member @ prompt.class_offsets(), undo)
+            if change.text_offsets is not None:
+                _add_to_text(site, change.text_offsets, undo)
         yield
 
 

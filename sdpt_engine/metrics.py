@@ -42,6 +42,12 @@ def evaluate(
     return Metrics(_mean(precision), _mean(precision[_AP50]), per_category, len(truth))
 
 
+def metrics_from_dict(saved: dict[str, Any]) -> Metrics:
+    """The inverse of `dataclasses.asdict` for Metrics."""
+    per_category = {name: CategoryMetrics(**item) for name, item in saved["per_category"].items()}
+    return Metrics(**{**saved, "per_category": per_category})
+
+
 def _judge(
     predictions: Sequence[Prediction], truth: Sequence[tuple[Boxes, Labels]], num_classes: int
 ) -> Any:

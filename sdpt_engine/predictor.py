@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
+from sdpt_engine.adaptation import Adaptation
+from sdpt_engine.asking import ask
 from sdpt_engine.backbones.base import Detector, EncodedImage
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.decoding import candidates, to_prediction
-from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import ObjectClass, Pixels, Prediction
 
 
@@ -33,27 +34,18 @@ class Predictor:
         nms_iou: float = 0.7,
         duplicate_iou: float = 0.9,
     ) -> None:
-        prompts = None if bundle is None else bundle.prompts_for(detector)
-        self._setup(detector, classes, prompts)
+        self.detector = detector
+        self.classes = tuple(classes)
+        self.adaptation: Adaptation | None = None
+        if bundle is not None:
+            self.adaptation = bundle.prompts_for(detector).export_kv()
+        self._asked = ask(detector, self.classes)
         self._limits = {
             "min_score": min_score,
             "nms_iou": nms_iou,
             "duplicate_iou": duplicate_iou,
         }
         self._max_detections = max_detections
-
-    def _setup(
-        self, detector: Detector, classes: Sequence[ObjectClass], prompts: PromptSet | None
-    ) -> None:
-        self.detector = detector
-        self.classes = tuple(classes)
-        self.prompts = prompts
-        column = {item.id: index for index, item in enumerate(self.classes)}
-        self._texts = [detector.encode_text(c) for c in detector.captions(self.classes)]
-        self._columns = [
-            torch.tensor([column[item.id] for item in text.caption.classes], device=detector.device)
-            for text in self._texts
-        ]
 
     def predict(self, images: Sequence[Path | Pixels]) -> list[Prediction]:
         """Proposals per image, best first; boxes in pixels of the upright image.
@@ -63,23 +55,27 @@ class Predictor:
         pixels = [load_image_upright(i) if isinstance(i, Path) else i for i in images]
         return self.predict_encoded(self.detector.encode_images(pixels))
 
-    @torch.no_grad()
     def predict_encoded(self, images: Sequence[EncodedImage]) -> list[Prediction]:
         """Like `predict`, from images that are behind the frozen encoder already."""
-        if not images:
+        return self.predict_asked([images] * len(self._asked))
+
+    @torch.no_grad()
+    def predict_asked(self, per_caption: Sequence[Sequence[EncodedImage]]) -> list[Prediction]:
+        """Like `predict_encoded`, from the same images as they are for each caption."""
+        if not per_caption or not per_caption[0]:
             return []
         parts = [
             candidates(
-                self.detector.detect(images, text, self.prompts),
-                text.caption,
-                columns,
+                self.detector.detect(images, asked.text, self.adaptation),
+                asked.text.caption,
+                torch.tensor(asked.places, device=self.detector.device),
                 len(self.classes),
             )
-            for text, columns in zip(self._texts, self._columns, strict=True)
+            for asked, images in zip(self._asked, per_caption, strict=True)
         ]
         scores = torch.cat([part[0] for part in parts], dim=1)  # [B, captions * Q, C]
         boxes = torch.cat([part[1] for part in parts], dim=1)
         return [
             to_prediction(s, b, image.size_wh, max_detections=self._max_detections, **self._limits)
-            for s, b, image in zip(scores, boxes, images, strict=True)
+            for s, b, image in zip(scores, boxes, per_caption[0], strict=True)
         ]

@@ -1,4 +1,4 @@
-"""The learnt prompt: unified prototype tokens Z per fusion layer, and their inverse projections.
+"""The learnt prompt: prototype tokens Z per fusion layer, and what each layer sees of them.
 
 Legend: m shared tokens, C classes, D fusion width, dv / dt image and text widths, T text tokens.
 """
@@ -6,99 +6,225 @@ Legend: m shared tokens, C classes, D fusion width, dv / dt image and text width
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from sdpt_engine.adaptation import ParameterGroup, copy_tensors
+from sdpt_engine.errors import InvalidExampleError
+from sdpt_engine.extra_tokens import ExtraTokens, SeenBeside
+from sdpt_engine.fusion import beside_pixels, beside_words
+from sdpt_engine.inject import LayerChange, installed
+from sdpt_engine.projections import bias_of, pseudo_inverse
+from sdpt_engine.starting import start_tokens
+from sdpt_engine.types import PromptConfig
+
 if TYPE_CHECKING:
-    from sdpt_engine.backbones.base import Caption, FusionSite
+    from sdpt_engine.backbones.base import (
+        Caption,
+        Detector,
+        DetectorOutput,
+        EncodedText,
+        FusionSite,
+    )
+    from sdpt_engine.data import View
 
 log = logging.getLogger(__name__)
 
 
-def pseudo_inverse(weight: Tensor, rcond: float) -> tuple[Tensor, float]:
-    """Left inverse J [in, out] of `weight` [out, in] with J W = I, and the condition number of W.
+@dataclass(frozen=True, slots=True)
+class FoldedLayer:
+    """A layer's prompt as fixed keys, values and offsets: no inverse projection is needed any more."""
 
-    Worked out in float64: singular values below rcond * largest count as zero.
-    """
-    exact = weight.detach().cpu().double()
-    singular = torch.linalg.svdvals(exact)
-    condition = float(singular[0] / singular[-1].clamp_min(torch.finfo(torch.float64).tiny))
-    return torch.linalg.pinv(exact, rtol=rcond).to(torch.float32), condition
+    beside: SeenBeside
+    class_tokens: ExtraTokens | None  # [C, D], each seen by its own class's words only
+    class_offsets: Tensor | None  # [C, dt], added to each class's own words
 
 
 class LayerPrompt(nn.Module):
-    """Z of one fusion layer; the only parameters are `shared` [m, D] and `anchored` [C, D]."""
+    """Z of one fusion layer.
+
+    Parameters: `shared` [m, D] and `anchored` [C, D]; with kind="independent" each has an image part [., dv]
+    and a text part [., dt] instead. `bias` [m] and the gates [dv], [dt] exist where the config asks for them.
+    """
 
     image_inverse: Tensor
     text_inverse: Tensor
     image_bias: Tensor
     text_bias: Tensor
 
-    def __init__(self, site: FusionSite, *, num_tokens: int, num_anchored: int, rcond: float):
+    def __init__(self, site: FusionSite, *, num_classes: int, config: PromptConfig) -> None:
         super().__init__()
-        width = site.image_projection.out_features
-        self.shared = nn.Parameter(torch.zeros(num_tokens, width))
-        self.anchored = nn.Parameter(torch.zeros(num_anchored, width))
-        image_inverse, self.image_condition = pseudo_inverse(site.image_projection.weight, rcond)
-        text_inverse, self.text_condition = pseudo_inverse(site.text_projection.weight, rcond)
-        buffers = {
-            "image_inverse": image_inverse,
-            "text_inverse": text_inverse,
-            "image_bias": _bias_of(site.image_projection),
-            "text_bias": _bias_of(site.text_projection),
-        }
-        for name, tensor in buffers.items():
+        self.config = config
+        self._outside = (site,)
+        for name, tensor in _inverses(site, config.rcond).items():
             self.register_buffer(name, tensor, persistent=False)
+        num_anchored = num_classes if config.is_anchored else 0
+        width = site.image_projection.out_features
+        for name, number in (("shared", config.num_tokens), ("anchored", num_anchored)):
+            if config.kind == "independent":
+                self._learn(f"{name}_image", torch.zeros(number, site.image_projection.in_features))
+                self._learn(f"{name}_text", torch.zeros(number, site.text_projection.in_features))
+            else:
+                self._learn(name, torch.zeros(number, width))
+        if config.learns_bias:
+            self._learn("bias", torch.full((config.num_tokens,), config.logit_bias))
+        if config.learns_gates:
+            self._learn("image_gate", torch.zeros(site.image_output.out_features))
+            self._learn("text_gate", torch.zeros(site.text_output.out_features))
+
+    def _learn(self, name: str, start: Tensor) -> None:
+        self.register_parameter(name, nn.Parameter(start))
+
+    @property
+    def site(self) -> FusionSite:
+        return self._outside[0]
+
+    def start(self, prototypes: Tensor) -> None:
+        """Take [m, D] as the shared tokens; independent ones start at the same rows in both inputs."""
+        with torch.no_grad():
+            if self.config.kind == "independent":
+                self.get_parameter("shared_image").copy_(self._unproject_image(prototypes))
+                self.get_parameter("shared_text").copy_(self._unproject_text(prototypes))
+            else:
+                self.get_parameter("shared").copy_(prototypes)
 
     def image_tokens(self) -> Tensor:
         """Pv = (Z - bv) Jv^T: what the text queries see beside the image, [m, dv]."""
-        return (self.shared - self.image_bias) @ self.image_inverse.T
+        if self.config.kind == "independent":
+            return self.get_parameter("shared_image")
+        return self._unproject_image(self.get_parameter("shared"))
 
     def text_tokens(self) -> Tensor:
         """Pt = (Z - bt) Jt^T: what the image queries see beside the caption, [m, dt]."""
-        return (self.shared - self.text_bias) @ self.text_inverse.T
+        if self.config.kind == "independent":
+            return self.get_parameter("shared_text")
+        return self._unproject_text(self.get_parameter("shared"))
 
     def class_offsets(self) -> Tensor:
         """Z_c Jt^T [C, dt]; linear without the bias, so that an untrained class adds nothing."""
-        return self.anchored @ self.text_inverse.T
+        if self.config.kind == "independent":
+            return self.get_parameter("anchored_text")
+        return self.get_parameter("anchored") @ self.text_inverse.T
+
+    def class_image_tokens(self) -> Tensor:
+        """(Z_c - bv) Jv^T [C, dv]."""
+        if self.config.kind == "independent":
+            return self.get_parameter("anchored_image")
+        return self._unproject_image(self.get_parameter("anchored"))
+
+    def fold(self) -> FoldedLayer:
+        """What the layer's queries see, differentiable in Z."""
+        config = self.config
+        bias = self._logit_bias()
+        by_image, by_text = None, None
+        if config.num_tokens and config.paths != "text_only":
+            by_image = self._exact(beside_words(self.site, self.text_tokens(), bias))
+        if config.num_tokens and config.paths != "image_only":
+            by_text = self._exact(beside_pixels(self.site, self.image_tokens(), bias))
+        gains: list[Tensor | None] = [None, None]
+        if config.learns_gates:
+            gains = [1 + self.get_parameter("image_gate"), 1 + self.get_parameter("text_gate")]
+        has_class_image = config.is_anchored and config.anchors_image
+        return FoldedLayer(
+            beside=SeenBeside(by_image, by_text, *gains),
+            class_tokens=beside_pixels(self.site, self.class_image_tokens())
+            if has_class_image
+            else None,
+            class_offsets=self.class_offsets() if config.is_anchored else None,
+        )
+
+    def _logit_bias(self) -> Tensor | None:
+        if self.config.learns_bias:
+            return self.get_parameter("bias")
+        if self.config.logit_bias == 0.0:
+            return None
+        return torch.full(
+            (self.config.num_tokens,), self.config.logit_bias, device=self.image_bias.device
+        )
+
+    def _exact(self, extra: ExtraTokens) -> ExtraTokens:
+        if self.config.kind != "exact_key":
+            return extra
+        return ExtraTokens(self.get_parameter("shared"), extra.values, extra.bias)
+
+    def _unproject_image(self, prototypes: Tensor) -> Tensor:
+        return (prototypes - self.image_bias) @ self.image_inverse.T
+
+    def _unproject_text(self, prototypes: Tensor) -> Tensor:
+        return (prototypes - self.text_bias) @ self.text_inverse.T
+
+
+class FoldedPrompt:
+    """A prompt as fixed keys and values per layer, for prediction; what `export_kv` gives."""
+
+    def __init__(self, layers: Mapping[int, FoldedLayer], class_ids: Sequence[int]) -> None:
+        self.layers = dict(layers)
+        self.class_ids = tuple(class_ids)
+
+    @property
+    def first_layer(self) -> int:
+        return min(self.layers)
+
+    @contextmanager
+    def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
+        member = membership(text.caption, self.class_ids).to(detector.device)
+        changes = {index: _change(layer, member) for index, layer in self.layers.items()}
+        with installed(detector, changes):
+            yield text
+
+    def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
+        return output
+
+    def prepare(
+        self, detector: Detector, views: Sequence[View], texts: Sequence[EncodedText]
+    ) -> None:
+        """Nothing to prepare: it is fixed."""
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        return []
+
+    def learnt_tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_learnt_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        copy_tensors({}, tensors)
 
 
 class PromptSet(nn.Module):
-    """One `LayerPrompt` per fusion layer, for an ordered list of class ids.
-
-    `logit_bias` is added to the attention logits of shared tokens. A negative value lets tuning
-    start near the frozen model: with 8 tokens beside 10 words, plain tokens would take 44 % of the
-    attention before they have learnt anything.
-    """
+    """SDPT: one `LayerPrompt` per prompted fusion layer, for an ordered list of class ids."""
 
     def __init__(
         self,
         sites: Sequence[FusionSite],
         class_ids: Sequence[int],
+        config: PromptConfig | None = None,
         *,
-        num_tokens: int,
-        anchored: bool = True,
-        logit_bias: float = 0.0,
-        rcond: float = 1e-4,
-    ):
+        seed: int = 0,
+    ) -> None:
         super().__init__()
+        self.config = config or PromptConfig()
         self.class_ids = tuple(class_ids)
-        self.logit_bias = logit_bias
-        self.is_anchored = anchored
-        num_anchored = len(self.class_ids) if anchored else 0
-        self.layers = nn.ModuleDict()
-        for site in sites:
-            layer = LayerPrompt(site, num_tokens=num_tokens, num_anchored=num_anchored, rcond=rcond)
-            self.layers[str(site.layer)] = layer
-            log.info(
-                "fusion layer %d: condition of image projection %.1f, of text projection %.1f",
-                site.layer,
-                layer.image_condition,
-                layer.text_condition,
-            )
+        self.seed = seed
+        chosen = prompted_layers(self.config.layers, len(sites))
+        self.layers = nn.ModuleDict(
+            {
+                str(site.layer): LayerPrompt(
+                    site, num_classes=len(self.class_ids), config=self.config
+                )
+                for site in sites
+                if site.layer in chosen
+            }
+        )
+
+    @property
+    def first_layer(self) -> int:
+        return min(int(name) for name in self.layers)
 
     def layer(self, index: int) -> LayerPrompt | None:
         name = str(index)
@@ -108,51 +234,122 @@ class PromptSet(nn.Module):
         assert isinstance(layer, LayerPrompt)
         return layer
 
-    def start_from_seed(self, seed: int, scale: float = 1.0) -> None:
-        """Draws the shared tokens from U(-scale, scale), the paper's initialisation."""
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            for layer in self.layers.values():
-                assert isinstance(layer, LayerPrompt)
-                drawn = torch.rand(layer.shared.shape, generator=generator) * 2 - 1
-                layer.shared.copy_(drawn * scale)
+    def each_layer(self) -> Iterator[tuple[int, LayerPrompt]]:
+        """Prompted layers with their numbers, in order."""
+        for name, layer in self.layers.items():
+            assert isinstance(layer, LayerPrompt)
+            yield int(name), layer
 
-    def membership(self, caption: Caption) -> Tensor:
-        """[T, C] with 1 where a caption token belongs to a class's own phrase."""
-        column = {class_id: index for index, class_id in enumerate(self.class_ids)}
-        matrix = torch.zeros(len(caption.input_ids), len(self.class_ids))
-        for item, span in zip(caption.classes, caption.token_spans, strict=True):
-            if item.id in column:
-                matrix[list(span), column[item.id]] = 1.0
-        return matrix
+    def prepare(
+        self, detector: Detector, views: Sequence[View], texts: Sequence[EncodedText]
+    ) -> None:
+        """Start the shared tokens as the config says; class tokens start at zero, which changes nothing."""
+        start_tokens(self, detector, views, texts)
+
+    @contextmanager
+    def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
+        with self._folded().attached(detector, text) as seen:
+            yield seen
+
+    def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
+        return output
+
+    def _folded(self) -> FoldedPrompt:
+        layers = {index: layer.fold() for index, layer in self.each_layer()}
+        return FoldedPrompt(layers, self.class_ids)
+
+    @torch.no_grad()
+    def export_kv(self) -> FoldedPrompt:
+        """The same prompt as fixed keys and values; gives the same results without any inverse."""
+        return self._folded()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        rates = {
+            "anchored": self.config.anchor_learning_rate,
+            "image_gate": self.config.gate_learning_rate,
+            "text_gate": self.config.gate_learning_rate,
+        }
+        groups: list[ParameterGroup] = []
+        for name, parameter in self.named_parameters():
+            kind = name.rsplit(".", 1)[-1]
+            own = rates.get(kind.removesuffix("_image").removesuffix("_text"), rates.get(kind))
+            rate = self.config.learning_rate if own is None else own
+            groups.append({"params": [parameter], "peak_lr": rate})
+        return groups
 
     def learnt_tensors(self) -> dict[str, Tensor]:
         """The learnt tensors by name, detached copies on the CPU: what a bundle stores."""
         return {name: value.detach().cpu().clone() for name, value in self.named_parameters()}
 
     def load_learnt_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        own = dict(self.named_parameters())
-        if own.keys() != tensors.keys():
-            raise ValueError(
-                f"The prompt wants the tensors {sorted(own)}, found {sorted(tensors)}. "
-                "Load a bundle that was tuned with the same layers and tokens."
-            )
-        with torch.no_grad():
-            for name, parameter in own.items():
-                if parameter.shape != tensors[name].shape:
-                    raise ValueError(
-                        f"Prompt tensor '{name}' wants the shape {tuple(parameter.shape)}, "
-                        f"found {tuple(tensors[name].shape)}. Tune again for these classes."
-                    )
-                parameter.copy_(tensors[name])
+        copy_tensors(dict(self.named_parameters()), tensors)
 
     def num_trainable(self) -> int:
         return sum(p.numel() for p in self.parameters() if p.requires_grad)
 
 
-def _bias_of(projection: nn.Linear) -> Tensor:
-    # nn.Linear declares its bias as a Tensor, though it is None when built without one.
-    bias: Tensor | None = projection.bias
-    if bias is None:
-        return torch.zeros(projection.out_features)
-    return bias.detach().cpu().float().clone()
+def prompted_layers(choice: str, num_layers: int) -> frozenset[int]:
+    """Layer numbers meant by all | first-K | last-K | 0,2. Numbers that do not exist are refused."""
+    if choice == "all":
+        return frozenset(range(num_layers))
+    if "-" in choice:
+        side, number = choice.split("-")
+        count = min(int(number), num_layers)
+        first = 0 if side == "first" else num_layers - count
+        return frozenset(range(first, first + count))
+    chosen = frozenset(int(number) for number in choice.split(","))
+    if max(chosen) >= num_layers:
+        raise InvalidExampleError(
+            f"Fusion layer {max(chosen)} was asked for, but this detector has {num_layers}, "
+            f"numbered from 0. Choose among 0 to {num_layers - 1}."
+        )
+    return chosen
+
+
+def membership(caption: Caption, class_ids: Sequence[int]) -> Tensor:
+    """[T, C] with 1 where a caption token belongs to a class's own phrase."""
+    column = {class_id: index for index, class_id in enumerate(class_ids)}
+    matrix = torch.zeros(len(caption.input_ids), len(class_ids))
+    for item, span in zip(caption.classes, caption.token_spans, strict=True):
+        if item.id in column:
+            matrix[list(span), column[item.id]] = 1.0
+    return matrix
+
+
+def _change(layer: FoldedLayer, member: Tensor) -> LayerChange:
+    offsets = None if layer.class_offsets is None else member @ layer.class_offsets  # [T, dt]
+    if layer.class_tokens is None:
+        return LayerChange(layer.beside, offsets)
+    by_text = _joined(layer.beside.by_text, layer.class_tokens, member)
+    beside = layer.beside
+    return LayerChange(
+        SeenBeside(beside.by_image, by_text, beside.image_gain, beside.text_gain), offsets
+    )
+
+
+def _joined(shared: ExtraTokens | None, owned: ExtraTokens, member: Tensor) -> ExtraTokens:
+    """Shared tokens, which every word sees, and owned ones, which only their class's words see."""
+    hidden = torch.zeros_like(member).masked_fill(member == 0, -math.inf)  # [T, C]
+    if shared is None:
+        return ExtraTokens(owned.keys, owned.values, hidden)
+    common = hidden.new_zeros(len(shared)) if shared.bias is None else shared.bias
+    bias = torch.cat([common.expand(len(member), -1), hidden], dim=1)
+    keys = torch.cat([shared.keys, owned.keys])
+    return ExtraTokens(keys, torch.cat([shared.values, owned.values]), bias)
+
+
+def _inverses(site: FusionSite, rcond: float) -> dict[str, Tensor]:
+    image, image_condition = pseudo_inverse(site.image_projection.weight, rcond)
+    text, text_condition = pseudo_inverse(site.text_projection.weight, rcond)
+    log.info(
+        "fusion layer %d: condition number of the image projection %.1f, of the text projection %.1f",
+        site.layer,
+        image_condition,
+        text_condition,
+    )
+    return {
+        "image_inverse": image,
+        "text_inverse": text,
+        "image_bias": bias_of(site.image_projection),
+        "text_bias": bias_of(site.text_projection),
+    }

@@ -5,29 +5,25 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor
 
+from sdpt_engine.asking import ask
 from sdpt_engine.bundle import PromptBundle
-from sdpt_engine.checkpoint import load_checkpoint, save_checkpoint
-from sdpt_engine.data import View, ViewCache
-from sdpt_engine.errors import InvalidExampleError, NonFiniteLossError, TuneInterrupted
-from sdpt_engine.losses import detection_loss
+from sdpt_engine.checkpoint import CHECKPOINT_NAME
+from sdpt_engine.data import ViewCache
+from sdpt_engine.errors import InvalidExampleError
+from sdpt_engine.fitting import Fit, Look, Material
 from sdpt_engine.metrics import evaluate
-from sdpt_engine.predictor import Predictor
-from sdpt_engine.prompt import LayerPrompt, PromptSet
-from sdpt_engine.schedule import learning_rate_factor
+from sdpt_engine.prompt import PromptSet
 from sdpt_engine.thresholds import best_thresholds
 from sdpt_engine.types import (
-    CategoryMetrics,
+    FEW_IMAGES,
     Example,
     Metrics,
     ObjectClass,
@@ -37,10 +33,18 @@ from sdpt_engine.types import (
 )
 
 if TYPE_CHECKING:
-    from sdpt_engine.backbones.base import Detector, EncodedText
+    from sdpt_engine.backbones.base import Detector
 
-EVAL_BATCH = 4
-EVAL_MIN_SCORE = 0.01
+OnBegin = Callable[[int, int, Metrics], None]
+OnStep = Callable[[StepReport], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A held-out example and what the tuned prompt, which never saw it, proposes on it."""
+
+    example: Example
+    prediction: Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +55,11 @@ class TuneResult:
     zero_shot: Metrics
     step0: Metrics
     tuned: Metrics
+    judged: tuple[Judged, ...]
     steps: int
     seconds: float
     trainable_parameters: int
     stopped_early: bool
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What changes during a run and is in its checkpoint."""
-
-    step: int
-    num_drawn: int
-    batch_size: int
-    zero_shot: Metrics
-    step0: Metrics
-    best: Metrics
-    best_loss: float
-    least_loss: float
-    best_step: int
-    best_tensors: dict[str, Tensor]
-    num_worse: int = 0
-    seconds: float = 0.0
 
 
 def tune(
@@ -83,292 +70,228 @@ def tune(
     *,
     categories: Sequence[ObjectClass],
     checkpoint_dir: Path | None = None,
-    on_begin: Callable[[int, int, Metrics], None] | None = None,
-    on_step: Callable[[StepReport], None] | None = None,
+    on_begin: OnBegin | None = None,
+    on_step: OnStep | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TuneResult:
     """Learns a prompt from `train`; keeps the one that does best on `val`.
 
-    With a checkpoint in `checkpoint_dir` the run goes on from there and ends exactly as it would
-    have without the break. `on_begin` hears (steps done, steps in all, zero-shot metrics) before the
-    first step. Raises TuneInterrupted when `should_stop` says so, NonFiniteLossError
-    when the loss leaves the real numbers.
+    With no `val` and two to five training images, these judge each other: each part of them is held out from
+    a run of its own, the step that does best over all parts is chosen, and the prompt is learnt from all images
+    up to that step. With a checkpoint in `checkpoint_dir` the run goes on from there and ends exactly as it
+    would have without the break. `on_begin` hears (steps done, steps in all, zero-shot metrics).
+    Raises TuneInterrupted when `should_stop` says so, NonFiniteLossError when the loss leaves the real numbers.
     """
-    run = _Run(detector, train, val, config, categories=categories, folder=checkpoint_dir)
-    run.resume_or_begin()
-    progress = run.progress
-    if on_begin is not None:
-        on_begin(progress.step, config.steps, progress.zero_shot)
-    while not run.is_finished:
-        if should_stop is not None and should_stop():
-            run.save()
-            raise TuneInterrupted(progress.step)
-        started = time.perf_counter()
-        loss, parts, rate = run.step()
-        seen = run.look() if run.is_time_to_look else None
-        progress.seconds += time.perf_counter() - started
-        if seen is not None:
-            run.save()
-        if on_step is not None:
-            seconds = time.perf_counter() - started
-            on_step(StepReport(progress.step, config.steps, loss, parts, rate, seconds, seen))
-    return run.result()
+    if not train:
+        raise InvalidExampleError("Tuning wants at least one labelled image, found none.")
+    job = _Job(detector, tuple(train), tuple(val), config, tuple(categories), checkpoint_dir)
+    watch = _Watch(config.steps, on_begin, on_step, should_stop)
+    num_folds = min(config.num_folds, len(train))
+    if val or num_folds < 2 or len(train) >= FEW_IMAGES:
+        return _tune_once(job, watch)
+    return _tune_by_folds(job, watch, num_folds)
 
 
-class _Run:
-    """One tuning run: the frozen inputs, the prompt, its optimiser and the progress so far."""
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """Whoever looks on, told of one run of steps after another as if they were one."""
 
-    progress: _Progress
+    steps: int
+    on_begin: OnBegin | None
+    on_step: OnStep | None
+    should_stop: Callable[[], bool] | None
+
+    def run(self, fit: Fit, *, part: int = 0, num_parts: int = 1) -> Look:
+        def begin(step: int, _last: int, zero_shot: Metrics) -> None:
+            if self.on_begin is not None and part == 0:
+                self.on_begin(step, self.steps * num_parts, zero_shot)
+
+        def stepped(report: StepReport) -> None:
+            if self.on_step is not None:
+                step, total = report.step + part * self.steps, self.steps * num_parts
+                self.on_step(dataclasses.replace(report, step=step, total_steps=total))
+
+        return fit.run(on_begin=begin, on_step=stepped, should_stop=self.should_stop)
+
+
+class _Job:
+    """What all runs of one tuning share: the frozen inputs, encoded once, and the names of its files."""
 
     def __init__(
         self,
         detector: Detector,
-        train: Sequence[Example],
-        val: Sequence[Example],
+        train: tuple[Example, ...],
+        val: tuple[Example, ...],
         config: TuneConfig,
-        *,
-        categories: Sequence[ObjectClass],
+        categories: tuple[ObjectClass, ...],
         folder: Path | None,
-    ):
-        if not train:
-            raise InvalidExampleError("Tuning wants at least one labelled image, found none.")
-        self.detector, self.config, self.folder = detector, config, folder
-        self.categories = tuple(categories)
-        self.train, self.val = ViewCache(detector, train), ViewCache(detector, val)
-        self.val_examples = tuple(val)
-        self.train_digest = _digest_of(train, val, self.categories)
+    ) -> None:
+        self.detector, self.config, self.categories = detector, config, categories
+        self.train, self.val, self.folder = train, val, folder
+        asked = ask(detector, categories)
+        layer = self.new_prompts().first_layer
+        self.train_views = ViewCache(detector, train, asked, layer=layer)
+        self.val_views = ViewCache(detector, val, asked, layer=layer)
+        self.train_digest = _digest_of(train, val, categories)
         described = json.dumps([detector.digest, self.train_digest, dataclasses.asdict(config)])
         self.run_digest = hashlib.sha256(described.encode()).hexdigest()
-        self.predictor = Predictor(detector, self.categories, min_score=EVAL_MIN_SCORE)
-        place = {item.id: index for index, item in enumerate(self.categories)}
-        self.texts: list[tuple[EncodedText, list[int]]] = [
-            (detector.encode_text(caption), [place[item.id] for item in caption.classes])
-            for caption in detector.captions(self.categories)
-        ]
-        self.prompts = _new_prompts(detector, self.categories, config)
-        self.optimizer = _optimizer(self.prompts, config)
 
-    @property
-    def is_finished(self) -> bool:
-        return self.progress.step >= self.config.steps or self.has_lost_patience
+    def new_prompts(self) -> PromptSet:
+        prompts = PromptSet(
+            self.detector.fusion_sites(),
+            [item.id for item in self.categories],
+            self.config.prompt,
+            seed=self.config.seed,
+        )
+        return prompts.to(self.detector.device)
 
-    @property
-    def has_lost_patience(self) -> bool:
-        return len(self.val) > 0 and self.progress.num_worse >= self.config.patience
-
-    @property
-    def is_time_to_look(self) -> bool:
-        step = self.progress.step
-        return step % self.config.eval_every == 0 or step == self.config.steps
-
-    def resume_or_begin(self) -> None:
-        saved = None if self.folder is None else load_checkpoint(self.folder, self.run_digest)
-        if saved is None:
-            self._begin()
-            self.save()
-            return
-        self.prompts.load_learnt_tensors(saved.pop("prompts"))
-        self.optimizer.load_state_dict(saved.pop("optimizer"))
-        for name in ("zero_shot", "step0", "best"):
-            saved[name] = metrics_from_dict(saved[name])
-        self.progress = _Progress(**saved)
-
-    def _begin(self) -> None:
-        started = time.perf_counter()
-        zero_shot = self._measure(None)
-        step0, loss = self._measure(self.prompts), self._held_out_loss()
-        self.progress = _Progress(
-            step=0,
-            num_drawn=0,
-            batch_size=min(self.config.batch_size, len(self.train)),
-            zero_shot=zero_shot,
-            step0=step0,
-            best=step0,
-            best_loss=loss,
-            least_loss=loss,
-            best_step=0,
-            best_tensors=self.prompts.learnt_tensors(),
-            seconds=time.perf_counter() - started,
+    def material(self, train: Sequence[int], held_out: Sequence[int]) -> Material:
+        """Some training examples to learn from and others of them to judge by."""
+        return Material(
+            self.train_views.subset(train),
+            self.train_views.subset(held_out),
+            tuple(self.train[i] for i in held_out),
+            self.categories,
         )
 
-    def save(self) -> None:
-        if self.folder is None:
-            return
-        state = {f.name: getattr(self.progress, f.name) for f in dataclasses.fields(_Progress)}
-        for name in ("zero_shot", "step0", "best"):
-            state[name] = dataclasses.asdict(state[name])
-        state["prompts"] = self.prompts.learnt_tensors()
-        state["optimizer"] = self.optimizer.state_dict()
-        save_checkpoint(self.folder, self.run_digest, state)
-
-    def step(self) -> tuple[float, dict[str, float], float]:
-        """One optimiser step: (loss, its parts, learning rate of the shared tokens)."""
-        progress = self.progress
-        factor = learning_rate_factor(progress.step, self.config.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak_lr"] * factor
-        loss, parts = self._backward_within_memory()
-        if not math.isfinite(loss):
-            raise NonFiniteLossError(
-                f"The loss became {loss} at step {progress.step + 1}; the last checkpoint is kept. "
-                "Lower the learning rates and tune again."
-            )
-        torch.nn.utils.clip_grad_norm_(self.prompts.parameters(), self.config.gradient_clip)
-        self.optimizer.step()
-        progress.num_drawn += progress.batch_size
-        progress.step += 1
-        return loss, parts, self.config.learning_rate * factor
-
-    def _backward_within_memory(self) -> tuple[float, dict[str, float]]:
-        while True:
-            try:
-                return self._backward(self._draw())
-            except torch.OutOfMemoryError:
-                if self.progress.batch_size == 1:
-                    raise
-                self.progress.batch_size //= 2
-
-    def _backward(self, views: Sequence[View]) -> tuple[float, dict[str, float]]:
-        self.optimizer.zero_grad(set_to_none=True)
-        total, parts = 0.0, {"batch_size": float(len(views))}
-        for text, places in self.texts:
-            output = self.detector.detect([view.image for view in views], text, self.prompts)
-            targets = [view.target(places).to(self.detector.device) for view in views]
-            loss, pieces = detection_loss(output, targets, text.caption)
-            torch.autograd.backward(loss)
-            total += float(loss.detach())
-            for name, value in pieces.items():
-                parts[name] = parts.get(name, 0.0) + value
-        return total, parts
-
-    def _draw(self) -> list[View]:
-        """The next batch. It follows from seed and position alone, so no generator needs saving."""
-        first = self.progress.num_drawn
-        return [self._drawn(first + offset) for offset in range(self.progress.batch_size)]
-
-    def _drawn(self, position: int) -> View:
-        epoch, place = divmod(position, len(self.train))
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-        order = torch.randperm(len(self.train), generator=generator)
-        flips = torch.rand(len(self.train), generator=generator) < 0.5
-        return self.train.view(int(order[place]), is_flipped=bool(flips[place]))
-
-    def look(self) -> Metrics | None:
-        """Measures on the held-out images and remembers the best prompt; None without any."""
-        progress = self.progress
-        if not len(self.val):
-            progress.best_step, progress.best_tensors = progress.step, self.prompts.learnt_tensors()
-            return None
-        seen, loss = self._measure(self.prompts), self._held_out_loss()
-        # On a few images AP is coarse, often 0 for a while; the loss tells the way meanwhile.
-        is_best = (seen.ap, -loss) > (progress.best.ap, -progress.best_loss)
-        is_progress = is_best or loss < progress.least_loss
-        progress.num_worse = 0 if is_progress else progress.num_worse + 1
-        progress.least_loss = min(loss, progress.least_loss)
-        if is_best:
-            progress.best, progress.best_loss, progress.best_step = seen, loss, progress.step
-            progress.best_tensors = self.prompts.learnt_tensors()
-        return seen
-
-    @torch.no_grad()
-    def _held_out_loss(self) -> float:
-        views = [self.val.view(index) for index in range(len(self.val))]
-        total = 0.0
-        for first in range(0, len(views), EVAL_BATCH):
-            batch = views[first : first + EVAL_BATCH]
-            for text, places in self.texts:
-                output = self.detector.detect([view.image for view in batch], text, self.prompts)
-                targets = [view.target(places).to(self.detector.device) for view in batch]
-                loss = detection_loss(output, targets, text.caption)[0]
-                total += float(loss) * len(batch) / len(views)
-        return total
-
-    def _measure(self, prompts: PromptSet | None) -> Metrics:
-        if not self.val_examples:
-            return Metrics(math.nan, math.nan, {}, 0)
-        truth = [(example.boxes, example.labels) for example in self.val_examples]
-        names = [item.name for item in self.categories]
-        return evaluate(self._predict(prompts), truth, names)
-
-    def _predict(self, prompts: PromptSet | None) -> list[Prediction]:
-        self.predictor.prompts = prompts
-        found: list[Prediction] = []
-        for first in range(0, len(self.val), EVAL_BATCH):
-            indices = range(first, min(first + EVAL_BATCH, len(self.val)))
-            found += self.predictor.predict_encoded([self.val.view(i).image for i in indices])
-        return found
-
-    def result(self) -> TuneResult:
-        progress = self.progress
-        self.prompts.load_learnt_tensors(progress.best_tensors)
-        limits = best_thresholds(
-            self._predict(self.prompts), self.val_examples, len(self.categories)
-        )
-        metrics = {
-            "zero_shot": dataclasses.asdict(progress.zero_shot),
-            "step0": dataclasses.asdict(progress.step0),
-            "tuned": dataclasses.asdict(progress.best),
-            "thresholds": {
-                str(item.id): dataclasses.asdict(limit)
-                for item, limit in zip(self.categories, limits, strict=True)
-            },
-            "best_step": progress.best_step,
-        }
-        bundle = PromptBundle(
-            backbone=self.detector.name,
-            backbone_digest=self.detector.digest,
-            categories=self.categories,
-            tensors=progress.best_tensors,
-            thresholds={
-                item.id: limit.score for item, limit in zip(self.categories, limits, strict=True)
-            },
-            config=dataclasses.asdict(self.config),
-            metrics=metrics,
-            train_digest=self.train_digest,
-            created_at=datetime.now(UTC),
-        )
-        return TuneResult(
-            bundle=bundle,
-            zero_shot=progress.zero_shot,
-            step0=progress.step0,
-            tuned=progress.best,
-            steps=progress.step,
-            seconds=progress.seconds,
-            trainable_parameters=self.prompts.num_trainable(),
-            stopped_early=progress.step < self.config.steps,
+    def fit(
+        self,
+        material: Material,
+        *,
+        name: str,
+        stop_at: int | None = None,
+        keeps_looks: bool = False,
+    ) -> Fit:
+        return Fit(
+            self.detector,
+            self.new_prompts(),
+            material,
+            self.config,
+            run_digest=self.run_digest,
+            checkpoint=None if self.folder is None else self.folder / name,
+            stop_at=stop_at,
+            keeps_looks=keeps_looks,
         )
 
 
-def metrics_from_dict(saved: dict[str, Any]) -> Metrics:
-    """The inverse of `dataclasses.asdict` for Metrics."""
-    per_category = {name: CategoryMetrics(**item) for name, item in saved["per_category"].items()}
-    return Metrics(**{**saved, "per_category": per_category})
-
-
-def _new_prompts(
-    detector: Detector, categories: Sequence[ObjectClass], config: TuneConfig
-) -> PromptSet:
-    prompts = PromptSet(
-        detector.fusion_sites(),
-        [item.id for item in categories],
-        num_tokens=config.num_tokens,
-        anchored=config.is_anchored,
-        logit_bias=config.logit_bias,
-        rcond=config.rcond,
+def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
+    material = Material(job.train_views, job.val_views, job.val, job.categories)
+    fit = job.fit(material, name=CHECKPOINT_NAME)
+    best = watch.run(fit)
+    fit.adaptation.load_learnt_tensors(best.tensors)
+    predictions = fit.predict(job.val_views, fit.adaptation)
+    judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
+    figures = _Figures(fit.progress.zero_shot, fit.progress.looks[0].metrics, best.metrics)
+    return _result(
+        job, best, judged, figures, seconds=fit.progress.seconds, steps=fit.progress.step
     )
-    prompts.start_from_seed(config.seed)
-    return prompts.to(detector.device)
 
 
-def _optimizer(prompts: PromptSet, config: TuneConfig) -> torch.optim.Adam:
-    layers = [layer for layer in prompts.layers.values() if isinstance(layer, LayerPrompt)]
-    groups: list[dict[str, Any]] = [
-        {"params": [layer.shared for layer in layers], "peak_lr": config.learning_rate},
-        {"params": [layer.anchored for layer in layers], "peak_lr": config.anchor_learning_rate},
-    ]
-    trained = sum(len(group["params"]) for group in groups)
-    assert trained == len(list(prompts.parameters())), "only Z may train, and all of it"
-    return torch.optim.Adam(groups, lr=config.learning_rate)
+def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
+    """Choose the step by k-fold, then learn from all images up to it."""
+    everyone = range(len(job.train))
+    fits, held_out = [], [[i for i in everyone if i % num_folds == k] for k in range(num_folds)]
+    for k, judges in enumerate(held_out):
+        learners = [i for i in everyone if i not in judges]
+        fit = job.fit(job.material(learners, judges), name=f"fold-{k}.pt", keeps_looks=True)
+        watch.run(fit, part=k, num_parts=num_folds + 1)
+        fits.append(fit)
+    step = _best_step([fit.progress.looks for fit in fits])
+    judged = [pair for fit in fits for pair in _judged_at(fit, step)]
+    everything = job.material(everyone, [])
+    whole = job.fit(everything, name=CHECKPOINT_NAME, stop_at=step)
+    last = watch.run(whole, part=num_folds, num_parts=num_folds + 1)
+    zero_shot = [pair for fit in fits for pair in _judged_at(fit, None)]
+    start = [pair for fit in fits for pair in _judged_at(fit, 0)]
+    figures = _Figures(*(_metrics(pairs, job.categories) for pairs in (zero_shot, start, judged)))
+    seconds = sum(fit.progress.seconds for fit in (*fits, whole))
+    return _result(job, last, tuple(judged), figures, seconds=seconds, steps=step)
+
+
+def _best_step(histories: Sequence[Sequence[Look]]) -> int:
+    """The step whose looks are best on average; only steps that every part has seen count."""
+    common = set.intersection(*({look.step for look in looks} for looks in histories))
+
+    def rank(step: int) -> tuple[float, float]:
+        ranks = [look.rank for looks in histories for look in looks if look.step == step]
+        return (sum(ap for ap, _ in ranks), sum(loss for _, loss in ranks))
+
+    return max(sorted(common), key=rank)
+
+
+def _judged_at(fit: Fit, step: int | None) -> list[Judged]:
+    """What a part's prompt of that step proposes on its held-out images; None: the detector alone."""
+    adaptation = None
+    if step is not None:
+        look = next(look for look in fit.progress.looks if look.step == step)
+        fit.adaptation.load_learnt_tensors(look.tensors)
+        adaptation = fit.adaptation
+    predictions = fit.predict(fit.material.held_out, adaptation)
+    examples = fit.material.held_out_examples
+    return [Judged(e, p) for e, p in zip(examples, predictions, strict=True)]
+
+
+def _metrics(judged: Sequence[Judged], categories: Sequence[ObjectClass]) -> Metrics:
+    truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
+    found = [pair.prediction for pair in judged]
+    return evaluate(found, truth, [item.name for item in categories])
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    zero_shot: Metrics
+    step0: Metrics
+    tuned: Metrics
+
+
+def _result(
+    job: _Job,
+    best: Look,
+    judged: tuple[Judged, ...],
+    figures: _Figures,
+    *,
+    seconds: float,
+    steps: int,
+) -> TuneResult:
+    limits = best_thresholds(
+        [pair.prediction for pair in judged],
+        [pair.example for pair in judged],
+        len(job.categories),
+    )
+    by_class = dict(zip((item.id for item in job.categories), limits, strict=True))
+    metrics = {name: dataclasses.asdict(value) for name, value in _named(figures).items()}
+    bundle = PromptBundle(
+        backbone=job.detector.name,
+        backbone_digest=job.detector.digest,
+        categories=job.categories,
+        tensors=best.tensors,
+        thresholds={class_id: limit.score for class_id, limit in by_class.items()},
+        config=dataclasses.asdict(job.config),
+        metrics={
+            **metrics,
+            "thresholds": {str(key): dataclasses.asdict(v) for key, v in by_class.items()},
+            "best_step": best.step,
+        },
+        train_digest=job.train_digest,
+        created_at=datetime.now(UTC),
+    )
+    return TuneResult(
+        bundle=bundle,
+        **_named(figures),
+        judged=judged,
+        steps=steps,
+        seconds=seconds,
+        trainable_parameters=_num_numbers(best.tensors),
+        stopped_early=steps < job.config.steps,
+    )
+
+
+def _named(figures: _Figures) -> dict[str, Metrics]:
+    return {f.name: getattr(figures, f.name) for f in dataclasses.fields(figures)}
+
+
+def _num_numbers(tensors: dict[str, Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors.values())
 
 
 def _digest_of(

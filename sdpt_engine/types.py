@@ -6,6 +6,7 @@ list of classes that travels with them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,9 @@ Boxes = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Scores = NDArray[np.float32]
 Pixels = NDArray[np.uint8]  # [H, W, 3] RGB
+
+FEW_IMAGES = 6
+"""With fewer labelled images none is held out: they judge each other in turns (k-fold)."""
 
 
 def no_boxes() -> Boxes:
@@ -93,19 +97,70 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptConfig:
+    """What the learnt prompt is. The defaults were chosen by `bench choose` on training parts only."""
+
+    num_tokens: int = 16
+    """Shared prototype tokens m per fusion layer, 0 to 128; 0 leaves only the class-anchored ones."""
+    is_anchored: bool = True
+    """Whether each class owns a prototype token per layer besides the shared ones."""
+    anchors_image: bool = False
+    """Whether a class's token also joins the image side, where only the class's own words see it."""
+    paths: str = "both"
+    """Who sees shared tokens: both | text_only (only words: the released code's effect) | image_only (only pixels)."""
+    kind: str = "unified"
+    """unified (the paper) | independent (separate image and text tokens) | exact_key (Z itself is the key)."""
+    layers: str = "all"
+    """Fusion layers that are prompted: all | first-K | last-K | numbers from 0, such as 0,2."""
+    init: str = "uniform"
+    """uniform in -1..1 (the paper) | near_zero | data (means of labelled boxes and their phrases)."""
+    logit_bias: float = 0.0
+    """Start of what is added to shared tokens' logits; 0 is the published method, -4 starts near the frozen model."""
+    learns_bias: bool = False
+    """Whether each shared token learns its own logit bias from there."""
+    learns_gates: bool = False
+    """Whether a factor per channel on each fusion layer's output is learnt too, starting at 1."""
+    learning_rate: float = 0.3
+    """Adam's peak rate for the shared tokens, after the warm-up."""
+    anchor_learning_rate: float = 0.3
+    """Adam's peak rate for the anchored tokens."""
+    gate_learning_rate: float = 0.03
+    """Adam's peak rate for the factors on fusion outputs."""
+    rcond: float = 1e-4
+    """Singular values below this share of the largest count as zero in the inverse projections."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.num_tokens <= 128:
+            raise InvalidExampleError(
+                f"num_tokens must lie between 0 and 128, found {self.num_tokens}."
+            )
+        if self.num_tokens == 0 and not self.is_anchored:
+            raise InvalidExampleError("There is nothing to tune: no shared and no anchored tokens.")
+        for name, known in _PROMPT_CHOICES.items():
+            if getattr(self, name) not in known:
+                raise InvalidExampleError(
+                    f"{name} must be one of {', '.join(known)}; found '{getattr(self, name)}'."
+                )
+        if not _LAYERS.fullmatch(self.layers):
+            raise InvalidExampleError(
+                f"layers must be all, first-K, last-K or numbers such as 0,2; found '{self.layers}'."
+            )
+
+
+_PROMPT_CHOICES = {
+    "paths": ("both", "text_only", "image_only"),
+    "kind": ("unified", "independent", "exact_key"),
+    "init": ("uniform", "near_zero", "data"),
+}
+_LAYERS = re.compile(r"all|(first|last)-[1-9]\d*|\d+(,\d+)*")
+
+
+@dataclass(frozen=True, slots=True)
 class TuneConfig:
     """How to tune. The defaults were chosen on the training parts of the shipped sets."""
 
     steps: int = 150
     """Optimiser steps at the most."""
-    num_tokens: int = 16
-    """Shared prototype tokens per fusion layer; 0 leaves only the class-anchored ones."""
-    is_anchored: bool = True
-    """Whether each class owns a prototype token per layer besides the shared ones."""
-    learning_rate: float = 0.3
-    """Adam's peak rate for the shared tokens, after the warm-up."""
-    anchor_learning_rate: float = 0.3
-    """Adam's peak rate for the anchored tokens."""
     batch_size: int = 4
     """Images per step."""
     eval_every: int = 25
@@ -114,22 +169,19 @@ class TuneConfig:
     """Looks without a better held-out AP before tuning stops early."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient."""
-    logit_bias: float = 0.0
-    """Added to the shared tokens' attention logits; 0 is the published method, -4 starts near the frozen model."""
-    rcond: float = 1e-4
-    """Singular values below this share of the largest count as zero in the inverse projections."""
+    num_zooms: int = 0
+    """Views of each image at other scales, besides the plain and the mirrored one."""
+    num_folds: int = 3
+    """With fewer than six images and none held out, parts by which they judge each other; 0 or 1: never."""
     seed: int = 0
+    prompt: PromptConfig = field(default_factory=PromptConfig)
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("num_tokens", 0), ("batch_size", 1), ("eval_every", 1)):
+        for name, least in (("steps", 0), ("batch_size", 1), ("eval_every", 1), ("num_zooms", 0)):
             if getattr(self, name) < least:
                 raise InvalidExampleError(
                     f"{name} must be at least {least}, found {getattr(self, name)}."
                 )
-        if self.num_tokens > 128:
-            raise InvalidExampleError(f"num_tokens must be at most 128, found {self.num_tokens}.")
-        if self.num_tokens == 0 and not self.is_anchored:
-            raise InvalidExampleError("There is nothing to tune: no shared and no anchored tokens.")
 
 
 @dataclass(frozen=True, slots=True)

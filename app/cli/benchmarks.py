@@ -145,3 +145,62 @@ def speed(
     text = f"{len(done.rows)} comparisons, {done.threads} threads, torch {done.torch_version}"
     rows = [{**asdict(row), "is_met": row.is_met} for row in done.rows]
     show({**asdict(done), "rows": rows}, text, as_json=as_json)
+
+
+@bench.command("few-shot")
+def few_shot(
+    sets: Annotated[
+        list[Path] | None,
+        typer.Option("--set", metavar="DIR", help="images/, train.json, test.json. Repeatable."),
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            "--methods", metavar="A|B", help="Names joined by '|'; sdpt:SETTING=VALUE too."
+        ),
+    ] = None,
+    shots: Annotated[str, typer.Option("--shots", help="Labelled images per class.")] = "1,3,5,10",
+    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many seeds.")] = 3,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Tuning steps of each run.")] = 60,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="SDPT with one setting changed at a time.")
+    ] = False,
+    is_choosing: Annotated[
+        bool,
+        typer.Option("--choose", help="Try rates; judge on train.json only, test.json stays shut."),
+    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="A check-up of some minutes.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 2,
+    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Rows, table and plot.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """SDPT and every rival on the same few images, by the same loop; resumes where it was cut off.
+
+    \b
+    Example:
+      sdpt-app bench few-shot --quick
+      sdpt-app bench few-shot --output assets/benchmarks/few-shot
+    """
+    from dataclasses import asdict
+
+    from app.bench.few_shot import compare_few_shot, request
+    from app.progress import progress_bar
+
+    wanted = request(
+        sets=sets,
+        methods=methods,
+        shots=shots,
+        num_seeds=num_seeds,
+        steps=steps,
+        backbone=backbone,
+        has_ablations=ablations,
+        is_choosing=is_choosing,
+        is_quick=quick,
+    )
+    with progress_bar("Runs") as on_progress:
+        done = compare_few_shot(wanted, output=output, num_workers=workers, on_progress=on_progress)
+    show({"rows": [asdict(row) for row in done.rows]}, done.text, as_json=as_json)

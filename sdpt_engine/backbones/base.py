@@ -15,17 +15,25 @@ from torch import Tensor, nn
 from sdpt_engine.types import ObjectClass, Pixels
 
 if TYPE_CHECKING:
-    from sdpt_engine.prompt import PromptSet
+    from sdpt_engine.adaptation import Adaptation
 
 
 @dataclass(frozen=True, slots=True)
 class FusionSite:
-    """A place where SDPT attaches: one bi-directional cross attention and its two query projections."""
+    """A place where SDPT attaches: one bi-directional cross attention and its frozen linear maps.
+
+    `attention` is called as attention(V, T, vision_attention_mask=, text_attention_mask=), masks boolean with
+    True = padding, and gives ((dV, weights or None), (dT, weights or None)).
+    """
 
     layer: int
     attention: nn.Module
-    image_projection: nn.Linear  # W_q of the image side, [D, d]
-    text_projection: nn.Linear  # W_q of the text side, [D, d]
+    image_projection: nn.Linear  # W_q of the image side, [D, dv]: its queries and keys
+    text_projection: nn.Linear  # W_q of the text side, [D, dt]
+    image_values: nn.Linear  # [D, dv]
+    text_values: nn.Linear  # [D, dt]
+    image_output: nn.Linear  # [dv, D]
+    text_output: nn.Linear  # [dt, D]
     text_norm: nn.Module  # the LayerNorm that words pass before the attention
     num_heads: int
 
@@ -51,15 +59,25 @@ class EncodedText:
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """An image behind the frozen image encoder, level by level, without a batch dimension."""
+    """An image behind the frozen image encoder, level by level, without a batch dimension.
+
+    With `layer` > 0 it has passed that many fusion layers too, together with one caption, whose `words` it carries.
+    """
 
     levels: tuple[Tensor, ...]  # each [d, h, w]
     positions: tuple[Tensor, ...]  # each [d, h, w], without the level embedding
     size_wh: tuple[int, int]  # of the original image, pixels
+    layer: int = 0
+    words: Tensor | None = None  # [T, d]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        own = (*self.levels, *self.positions)
+        return own if self.words is None else (*own, self.words)
 
     @property
     def num_bytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in (*self.levels, *self.positions))
+        return sum(t.numel() * t.element_size() for t in self.tensors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class DetectorOutput:
     auxiliary: tuple[tuple[Tensor, Tensor], ...]  # (logits, boxes) of the earlier decoder layers
     proposal_logits: Tensor  # [B, V, T] of the proposal stage, with gradient
     proposal_boxes: Tensor  # [B, V, 4]
+    queries: Tensor  # [B, Q, d] what the last logits are computed from
 
 
 class Detector(Protocol):
@@ -86,6 +105,14 @@ class Detector(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    @property
+    def width(self) -> int:
+        """d, of its queries."""
+
+    @property
+    def word_width(self) -> int:
+        """Of the word embeddings that its text encoder reads."""
+
     def fusion_sites(self) -> tuple[FusionSite, ...]: ...
 
     def replace_attention(self, layer: int, module: nn.Module) -> None:
@@ -94,15 +121,38 @@ class Detector(Protocol):
     def captions(self, classes: Sequence[ObjectClass]) -> list[Caption]:
         """As few captions as the text limit allows. Raises VocabularyError for unusable texts."""
 
-    def encode_text(self, caption: Caption) -> EncodedText: ...
+    def encode_text(self, caption: Caption, context: Tensor | None = None) -> EncodedText:
+        """Run the frozen text encoder.
+
+        `context` [M, text encoder width] stands before each class's words as if it were words; it is not in
+        the result, and the result is differentiable in it.
+        """
 
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
         """Run the frozen image encoder; the result is on the CPU."""
+
+    def advanced(
+        self, images: Sequence[EncodedImage], text: EncodedText, layer: int
+    ) -> list[EncodedImage]:
+        """The images as they enter fusion layer `layer` of the unadapted detector, with this caption."""
 
     def detect(
         self,
         images: Sequence[EncodedImage],
         text: EncodedText,
-        prompts: PromptSet | None = None,
+        adaptation: Adaptation | None = None,
     ) -> DetectorOutput:
-        """Run what depends on the prompts. Differentiable with respect to `prompts`."""
+        """Run what depends on the adaptation. Differentiable with respect to what it learns.
+
+        Images that have passed fusion layers already start behind them.
+        """
+
+    def head_parameters(self) -> dict[str, nn.Parameter]:
+        """The weights that name and place boxes, by name in `model`."""
+
+    def body_parameters(self) -> dict[str, nn.Parameter]:
+        """All weights that `detect` uses, heads included, by name in `model`."""
+
+    @property
+    def model(self) -> nn.Module:
+        """The whole model, as its library has it."""

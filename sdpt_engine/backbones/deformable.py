@@ -10,6 +10,7 @@ C cells of the padded maps, k = L P samples a query.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -220,13 +221,15 @@ def _table_gradient(outer: Tensor, rows: Tensor, shares: Tensor, edges: Tensor) 
 def _dot_products(outer: Tensor, table: Tensor, rows: Tensor) -> Tensor:
     """outer[i] . table[rows[i, j]]: the gradient of a bag [B Q H, 4 k] in its weights."""
     ends = torch.arange(0, rows.numel() + 1, rows.shape[1], dtype=rows.dtype, device=rows.device)
-    wanted = torch.sparse_csr_tensor(
-        ends,
-        rows.flatten(),
-        outer.new_zeros(rows.numel()),
-        size=(len(outer), len(table)),
-        check_invariants=False,
-    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        wanted = torch.sparse_csr_tensor(
+            ends,
+            rows.flatten(),
+            outer.new_zeros(rows.numel()),
+            size=(len(outer), len(table)),
+            check_invariants=False,
+        )
     products: Tensor = torch.sparse.sampled_addmm(wanted, outer, table.T, beta=0.0).values()
     return products
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sdpt_engine.adaptation import Adaptation
 from sdpt_engine.backbones.base import (
     Caption,
     DetectorOutput,
@@ -24,14 +26,23 @@ from sdpt_engine.backbones.base import (
     EncodedText,
     FusionSite,
 )
-from sdpt_engine.backbones.layers import maps_of, naming_logits, proposals, run_decoder, run_encoder
+from sdpt_engine.backbones.layers import (
+    fusion_site,
+    maps_of,
+    naming_logits,
+    proposals,
+    run_decoder,
+    run_encoder,
+)
+from sdpt_engine.backbones.text import encode_caption
 from sdpt_engine.device import precision
-from sdpt_engine.inject import installed
-from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import ObjectClass, Pixels
 from sdpt_engine.vocabulary import make_captions
 
 Preprocess = Callable[[Pixels], Tensor]
+
+_HEADS = ("class_embed", "bbox_embed", "encoder_output_")
+_INPUT_PROJECTIONS = ("model.input_proj_vision.", "model.text_projection.")
 
 
 class GroundingDinoDetector:
@@ -56,26 +67,22 @@ class GroundingDinoDetector:
         self.digest = _digest(self.fusion_sites())
 
     @property
+    def width(self) -> int:
+        return int(self._model.config.d_model)
+
+    @property
+    def word_width(self) -> int:
+        return int(self._model.model.text_backbone.get_input_embeddings().embedding_dim)
+
+    @property
     def model(self) -> nn.Module:
         """The whole transformers model."""
         model: nn.Module = self._model
         return model
 
     def fusion_sites(self) -> tuple[FusionSite, ...]:
-        sites = []
-        for number, layer in enumerate(self._model.model.encoder.layers):
-            attention = layer.fusion_layer.attn
-            sites.append(
-                FusionSite(
-                    layer=number,
-                    attention=attention,
-                    image_projection=attention.vision_proj,
-                    text_projection=attention.text_proj,
-                    text_norm=layer.fusion_layer.layer_norm_text,
-                    num_heads=attention.num_heads,
-                )
-            )
-        return tuple(sites)
+        layers = self._model.model.encoder.layers
+        return tuple(fusion_site(number, layer) for number, layer in enumerate(layers))
 
     def replace_attention(self, layer: int, module: nn.Module) -> None:
         self._model.model.encoder.layers[layer].fusion_layer.attn = module
@@ -85,19 +92,16 @@ class GroundingDinoDetector:
             self.tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
         )
 
-    @torch.no_grad()
-    def encode_text(self, caption: Caption) -> EncodedText:
-        ids = torch.tensor([caption.input_ids], device=self.device)
-        mask, positions = phrase_masks(caption)
-        mask, positions = mask.to(self.device), positions.to(self.device)
-        hidden = self._model.model.text_backbone(
-            input_ids=ids,
-            attention_mask=mask[None, None],
-            token_type_ids=torch.zeros_like(ids),
-            position_ids=positions[None],
-        ).last_hidden_state
-        features = self._model.model.text_projection(hidden)[0]  # [T, d]
-        return EncodedText(caption, features, mask, positions)
+    def head_parameters(self) -> dict[str, nn.Parameter]:
+        return {n: p for n, p in self._model.named_parameters() if any(h in n for h in _HEADS)}
+
+    def body_parameters(self) -> dict[str, nn.Parameter]:
+        constant = ("model.backbone.", "model.text_backbone.", *_INPUT_PROJECTIONS)
+        return {n: p for n, p in self._model.named_parameters() if not n.startswith(constant)}
+
+    def encode_text(self, caption: Caption, context: Tensor | None = None) -> EncodedText:
+        with nullcontext() if context is not None else torch.no_grad():
+            return encode_caption(self._model.model, caption, self.device, context)
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
@@ -135,15 +139,46 @@ class GroundingDinoDetector:
         self,
         images: Sequence[EncodedImage],
         text: EncodedText,
-        prompts: PromptSet | None = None,
+        adaptation: Adaptation | None = None,
     ) -> DetectorOutput:
-        constants = self._encoder_inputs(images, text)
-        prompted = nullcontext() if prompts is None else installed(self, prompts, text.caption)
-        with prompted, precision(self.device):
-            vision, words = run_encoder(
-                self._model.model.encoder.layers, constants, saves_memory=self.saves_memory
+        if adaptation is None:
+            return self._detect(images, text)
+        if adaptation.first_layer < images[0].layer:
+            raise ValueError(
+                f"The images have passed {images[0].layer} fusion layers, but the adaptation acts from "
+                f"layer {adaptation.first_layer} on. Encode them anew."
             )
-        return self._decode(vision.float(), words.float(), constants)
+        with adaptation.attached(self, text) as seen:
+            return adaptation.adjusted(self._detect(images, seen), text.caption)
+
+    def _detect(self, images: Sequence[EncodedImage], text: EncodedText) -> DetectorOutput:
+        constants = self._encoder_inputs(images, text)
+        vision, words = self._run_encoder(constants, images[0].layer, None)
+        return self._decode(vision, words, constants)
+
+    @torch.no_grad()
+    def advanced(
+        self, images: Sequence[EncodedImage], text: EncodedText, layer: int
+    ) -> list[EncodedImage]:
+        found = []
+        for image in images:
+            constants = self._encoder_inputs([image], text)
+            vision, words = self._run_encoder(constants, image.layer, layer)
+            shapes = constants["spatial_shapes_list"]
+            sizes = [height * width for height, width in shapes]
+            levels = torch.split(vision[0].T, sizes, dim=1)
+            maps = [m.reshape(-1, *shape).cpu() for m, shape in zip(levels, shapes, strict=True)]
+            found.append(replace(image, levels=tuple(maps), layer=layer, words=words[0].cpu()))
+        return found
+
+    def _run_encoder(
+        self, constants: dict[str, Any], first: int, last: int | None
+    ) -> tuple[Tensor, Tensor]:
+        """The encoder's layers from `first` up to `last`: (image tokens [B, V, d], words [B, T, d])."""
+        layers = self._model.model.encoder.layers[first:last]
+        with precision(self.device):
+            vision, words = run_encoder(layers, constants, saves_memory=self.saves_memory)
+        return vision.float(), words.float()
 
     def _encoder_inputs(self, images: Sequence[EncodedImage], text: EncodedText) -> dict[str, Any]:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
@@ -172,7 +207,7 @@ class GroundingDinoDetector:
             "spatial_shapes_list": shapes,
             "level_start_index": starts,
             "valid_ratios": torch.stack(ratios, 1).to(self.device),  # [B, levels, 2]
-            "text_features": text.features.expand(batch, -1, -1),
+            "text_features": self._words(images, text),
             "text_attention_mask": torch.zeros(
                 batch, len(text.caption.input_ids), dtype=torch.bool, device=self.device
             ),
@@ -180,6 +215,12 @@ class GroundingDinoDetector:
             "text_self_attention_masks": ~text.self_attention_mask.expand(batch, -1, -1),
             "text_position_ids": text.position_ids.expand(batch, -1),
         }
+
+    def _words(self, images: Sequence[EncodedImage], text: EncodedText) -> Tensor:
+        if images[0].words is None:
+            return text.features.expand(len(images), -1, -1)
+        own = [image.words for image in images if image.words is not None]
+        return torch.stack(own).to(self.device)
 
     def _decode(self, vision: Tensor, words: Tensor, constants: dict[str, Any]) -> DetectorOutput:
         base = self._model.model
@@ -196,7 +237,7 @@ class GroundingDinoDetector:
         else:
             index = best.indices[..., None].expand(-1, -1, features.shape[-1])
             queries = features.gather(1, index).detach()
-        layers = []
+        layers, hidden = [], queries
         decoded = run_decoder(base.decoder, queries, references, vision, words, maps)
         for number, (hidden, start) in enumerate(decoded):
             logits = naming_logits(self._model.class_embed[number], hidden, words)
@@ -208,22 +249,8 @@ class GroundingDinoDetector:
             auxiliary=tuple(layers[:-1]),
             proposal_logits=proposal_logits,
             proposal_boxes=proposal_coords.sigmoid(),
+            queries=hidden,
         )
-
-
-def phrase_masks(caption: Caption) -> tuple[Tensor, Tensor]:
-    """Which token sees which (bool [T, T]), and positions that restart in each phrase (int64 [T]).
-
-    A phrase is a class's words with their '.'; [CLS] and [SEP] see only themselves.
-    """
-    length = len(caption.input_ids)
-    mask = torch.eye(length, dtype=torch.bool)
-    positions = torch.zeros(length, dtype=torch.long)
-    for span in caption.token_spans:
-        block = slice(span[0], span[-1] + 2)  # the '.' belongs to the phrase
-        mask[block, block] = True
-        positions[block] = torch.arange(len(span) + 1)
-    return mask, positions
 
 
 def _alike(pixels: Sequence[Tensor], *, most: int) -> list[list[int]]:

@@ -20,8 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from sdpt_engine.backbones.base import FusionSite
 from sdpt_engine.backbones.deformable import sample
-from sdpt_engine.folding import attend_folded, is_foldable
+from sdpt_engine.extra_tokens import SeenBeside
+from sdpt_engine.folding import is_foldable
+from sdpt_engine.fusion import PromptedAttention, attend
 
 Shapes = tuple[tuple[int, int], ...]  # (height, width) of each level
 
@@ -41,12 +44,12 @@ class Maps:
 
 
 def run_encoder(
-    layers: Sequence[Any], inputs: dict[str, Any], *, first: int = 0, saves_memory: bool = False
+    layers: Sequence[Any], inputs: dict[str, Any], *, saves_memory: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Image and text features behind the encoder layers from `first` on.
+    """Image and text features behind the given encoder layers.
 
-    `inputs` are the keyword inputs of transformers' encoder, with the state that enters layer `first`. To save
-    memory, each layer is worked out again when its gradient is due.
+    `inputs` are the keyword inputs of transformers' encoder, with the state that enters the first of them. To
+    save memory, each layer is worked out again when its gradient is due.
     """
     maps = maps_of(inputs)
     anchors = _pixel_centres(maps)
@@ -59,7 +62,7 @@ def run_encoder(
         ),
     )
     places = inputs["vision_position_embedding"]
-    for layer in layers[first:]:
+    for layer in layers:
         # A prompt may hang on this norm and on the attention; both may be gone when a layer runs again.
         words = layer.fusion_layer.layer_norm_text(text)
         attention = layer.fusion_layer.attn
@@ -69,6 +72,23 @@ def run_encoder(
         else:
             image, text = _encoder_layer(*rest)
     return image, text
+
+
+def fusion_site(number: int, layer: Any) -> FusionSite:
+    """Where a prompt attaches in transformers' encoder layer `number`."""
+    attention = layer.fusion_layer.attn
+    return FusionSite(
+        layer=number,
+        attention=attention,
+        image_projection=attention.vision_proj,
+        text_projection=attention.text_proj,
+        image_values=attention.values_vision_proj,
+        text_values=attention.values_text_proj,
+        image_output=attention.out_vision_proj,
+        text_output=attention.out_text_proj,
+        text_norm=layer.fusion_layer.layer_norm_text,
+        num_heads=int(attention.num_heads),
+    )
 
 
 def maps_of(inputs: dict[str, Any]) -> Maps:
@@ -97,8 +117,9 @@ def _encoder_layer(
     fusion = layer.fusion_layer
     pixels = fusion.layer_norm_vision(image)
     masks = (maps.padding, constants.padding)
-    if is_foldable(attention):
-        for_image, for_text = attend_folded(attention, (pixels, words), masks=masks)
+    if not isinstance(attention, PromptedAttention) and is_foldable(fusion_site(0, layer)):
+        site = fusion_site(0, layer)
+        for_image, for_text = attend(site, (pixels, words), SeenBeside(), masks=masks)
     else:
         (for_image, _), (for_text, _) = attention(
             pixels, words, vision_attention_mask=masks[0], text_attention_mask=masks[1]

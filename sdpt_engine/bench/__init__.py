@@ -1,1 +1,1 @@
-"""What the engine's speed and memory are measured with; nothing else imports it."""
+"""Measurements of the engine that anyone can run again; `sdpt-app bench` is their door."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GroundingDinoImageProcessorPil, GroundingDinoProcessor
 
-from sdpt_engine.backbones.base import Caption, DetectorOutput
+from sdpt_engine.backbones.base import Caption, DetectorOutput, FusionSite
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.fusion import AttentionResult, attend_by_concatenation
@@ -25,9 +25,9 @@ from sdpt_engine.types import ObjectClass
 class _Concatenating(nn.Module):
     """A fusion attention that runs its frozen original on sequences with the prompt at their ends."""
 
-    def __init__(self, original: nn.Module, prompt: LayerPrompt) -> None:
+    def __init__(self, site: FusionSite, prompt: LayerPrompt) -> None:
         super().__init__()
-        self._outside = (original, prompt)
+        self._outside = (site, prompt)
 
     def forward(
         self,
@@ -36,9 +36,9 @@ class _Concatenating(nn.Module):
         vision_attention_mask: Tensor | None = None,
         text_attention_mask: Tensor | None = None,
     ) -> AttentionResult:
-        original, prompt = self._outside
+        site, prompt = self._outside
         image, text = attend_by_concatenation(
-            original,
+            site,
             (vision_features, text_features),
             (prompt.image_tokens(), prompt.text_tokens()),
             masks=(vision_attention_mask, text_attention_mask),
@@ -54,7 +54,7 @@ def concatenated(detector: GroundingDinoDetector, prompts: PromptSet) -> Iterato
             prompt = prompts.layer(site.layer)
             if prompt is not None:
                 undo.callback(detector.replace_attention, site.layer, site.attention)
-                detector.replace_attention(site.layer, _Concatenating(site.attention, prompt))
+                detector.replace_attention(site.layer, _Concatenating(site, prompt))
         yield
 
 
@@ -80,6 +80,7 @@ def whole_output(model: Any, pixels: Tensor, caption: Caption) -> DetectorOutput
         auxiliary=tuple(auxiliary),
         proposal_logits=whole.enc_outputs_class[..., :num_words],
         proposal_boxes=whole.enc_outputs_coord_logits.sigmoid(),
+        queries=whole.last_hidden_state,
     )
 
 

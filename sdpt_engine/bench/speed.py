@@ -15,7 +15,7 @@ import torch
 
 from sdpt_engine.backbones import load_detector
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.bench.memory import SWIN, TINY, WAYS, peak_bytes
+from sdpt_engine.bench.peaks import SWIN, TINY, WAYS, peak_bytes
 from sdpt_engine.bench.plain import concatenated, predict_one_by_one, whole_output
 from sdpt_engine.bench.subjects import NUM_TOKENS, Subject, from_examples, random_subject
 from sdpt_engine.bench.timing import in_turns, matrix_share
@@ -26,7 +26,7 @@ from sdpt_engine.streaming import predict_each
 from sdpt_engine.types import Example, ObjectClass
 
 MIN_SCORE = 0.05
-LAST_LAYERS = 3
+LAST_LAYERS = "last-3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def measure_speed(
     note(compare_folders(detector, classes, paths, rounds=max(plan.rounds // 5, 1)))
     large = random_subject(plan.large_size_hw, is_tiny=plan.is_tiny)
     note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.2))
-    note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.8, last=LAST_LAYERS))
+    note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.8, layers=LAST_LAYERS))
     del large
     for name in (backbone, TINY if plan.is_tiny else SWIN):
         for row in compare_memory(name):
@@ -118,15 +118,16 @@ def measure_speed(
     )
 
 
-def compare_steps(subject: Subject, *, rounds: int, wanted: float, last: int | None = None) -> Row:
+def compare_steps(subject: Subject, *, rounds: int, wanted: float, layers: str = "all") -> Row:
     """(a) Forward, loss and backward of one batch, ours from cached constants, theirs from pixels."""
-    prompts = subject.prompts(last=last)
+    prompts = subject.prompts(layers)
+    cached = subject.advanced(prompts)
     parameters = list(prompts.parameters())
     model = subject.detector.model
     seen: dict[str, list[torch.Tensor]] = {}
 
     def ours() -> None:
-        loss = subject.tuning_loss(prompts)
+        loss = cached.tuning_loss(prompts)
         seen["ours"] = [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
 
     def rival() -> None:
@@ -135,10 +136,9 @@ def compare_steps(subject: Subject, *, rounds: int, wanted: float, last: int | N
         seen["rival"] = [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
 
     pair = in_turns(ours, rival, rounds=rounds)
-    layers = "all layers" if last is None else f"last {last} layers"
     shares = f"matrix products: {matrix_share(ours):.0%} of ours"
     return Row(
-        what=f"tuning step, {layers}",
+        what=f"tuning step, layers: {layers}",
         subject=subject.name,
         ours=pair.ours_s,
         rival=pair.rival_s,

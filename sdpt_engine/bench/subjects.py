@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.losses import Target, detection_loss
 from sdpt_engine.prompt import PromptSet
-from sdpt_engine.types import Example, ObjectClass, Pixels
+from sdpt_engine.types import Example, ObjectClass, Pixels, PromptConfig
 
 NUM_TOKENS = 16
 RANDOM_CLASSES = (
@@ -66,14 +66,18 @@ class Subject:
             targets=tuple(target.to(detector.device) for _, target in labelled),
         )
 
-    def prompts(self, *, last: int | None = None) -> PromptSet:
-        """Plain shared tokens on every fusion layer, or on the last few only."""
-        sites = self.detector.fusion_sites()
-        chosen = sites if last is None else sites[-last:]
+    def prompts(self, layers: str = "all") -> PromptSet:
+        """Plain shared tokens on the fusion layers that `layers` names."""
+        config = PromptConfig(num_tokens=NUM_TOKENS, is_anchored=False, layers=layers)
         ids = [item.id for item in self.classes]
-        prompts = PromptSet(chosen, ids, num_tokens=NUM_TOKENS, anchored=False)
-        prompts.start_from_seed(0)
+        prompts = PromptSet(self.detector.fusion_sites(), ids, config)
+        prompts.prepare(self.detector, (), ())
         return prompts.to(self.detector.device)
+
+    def advanced(self, prompts: PromptSet) -> Subject:
+        """With the encoder's state before the first prompted layer as what is cached."""
+        images = self.detector.advanced(self.encoded, self.text, prompts.first_layer)
+        return replace(self, encoded=tuple(images))
 
     def loss_of(self, output: DetectorOutput) -> Tensor:
         return detection_loss(output, self.targets, self.text.caption)[0]

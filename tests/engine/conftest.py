@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from sdpt_engine.backbones import load_detector, nano_folder
-from sdpt_engine.backbones.base import Detector
+from sdpt_engine.backbones.base import Detector, EncodedImage, EncodedText
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.types import ObjectClass
 
@@ -88,3 +88,15 @@ def classes() -> tuple[ObjectClass, ...]:
 @pytest.fixture(scope="session")
 def sample_folder() -> Path:
     return Path(__file__).parents[2] / "assets" / "samples" / "bccd"
+
+
+@pytest.fixture
+def inputs(
+    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+) -> tuple[list[EncodedImage], EncodedText]:
+    """Two images of unequal size, so that the smaller one is padded."""
+    noise = np.random.default_rng(0)
+    sizes = ((64, 96, 3), (96, 64, 3))
+    images = [noise.integers(0, 255, size, dtype=np.uint8) for size in sizes]
+    (caption,) = tiny_detector.captions(classes)
+    return tiny_detector.encode_images(images), tiny_detector.encode_text(caption)

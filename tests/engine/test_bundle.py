@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.bundle import PromptBundle, load_bundle
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
-from sdpt_engine.types import ObjectClass, TuneConfig
+from sdpt_engine.types import ObjectClass, PromptConfig, TuneConfig
 from tests.engine.test_prompt import make_prompts
 
 
@@ -26,7 +26,7 @@ def bundle(tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...
         categories=classes,
         tensors=make_prompts(tiny_detector, classes, num_tokens=8).learnt_tensors(),
         thresholds={7: 0.25, 3: 0.5},
-        config=dataclasses.asdict(TuneConfig(num_tokens=8)),
+        config=dataclasses.asdict(TuneConfig(prompt=PromptConfig(num_tokens=8))),
         metrics={"tuned": {"ap": 0.5}},
         train_digest="ab" * 32,
         created_at=datetime(2026, 1, 2, tzinfo=UTC),

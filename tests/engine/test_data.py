@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from sdpt_engine.asking import ask
 from sdpt_engine.backbones.base import Detector
-from sdpt_engine.data import ViewCache, load_image_upright, mirrored
+from sdpt_engine.data import ViewCache, load_image_upright
 from sdpt_engine.errors import ImageUnreadableError
-from sdpt_engine.types import Example
+from sdpt_engine.types import Example, ObjectClass
+from sdpt_engine.views import ViewKind, looked_at, mirrored, view_pool
 
 RED = (255, 0, 0)
 
@@ -64,22 +67,64 @@ def test_mirrored_twice_is_the_same() -> None:
     assert np.array_equal(mirrored(mirrored(example, 20), 20).boxes, boxes)
 
 
-def test_views_beyond_the_budget_are_encoded_anew(nano: Detector, tmp_path: Path) -> None:
+@pytest.fixture
+def example(tmp_path: Path) -> Example:
     Image.new("RGB", (40, 30), RED).save(tmp_path / "a.png")
-    example = Example(
-        tmp_path / "a.png", np.array([[4, 3, 20, 15]], np.float32), np.zeros(1, np.int64)
-    )
-    kept = ViewCache(nano, [example])
-    poor = ViewCache(nano, [example], budget_bytes=1)
-    assert kept.view(0).image is kept.view(0).image
-    assert torch.equal(poor.view(0).image.levels[0], kept.view(0).image.levels[0])
-    assert (poor.num_bytes, kept.num_bytes) == (0, kept.view(0).image.num_bytes)
+    boxes = np.array([[4, 3, 20, 15], [20, 10, 40, 20]], np.float32)
+    return Example(tmp_path / "a.png", boxes, np.array([0, 2]))
 
 
-def test_target_holds_only_the_classes_of_its_caption(nano: Detector, tmp_path: Path) -> None:
-    Image.new("RGB", (40, 20)).save(tmp_path / "a.png")
-    boxes = np.array([[0, 0, 20, 10], [20, 10, 40, 20]], np.float32)
-    view = ViewCache(nano, [Example(tmp_path / "a.png", boxes, np.array([0, 2]))]).view(0)
-    target = view.target([2, 1])
+THINGS = tuple(ObjectClass(n, name, name) for n, name in enumerate(("nut", "bolt", "washer")))
+
+
+def test_views_beyond_the_budget_lie_in_a_memory_mapped_file(
+    nano: Detector, example: Example
+) -> None:
+    kept = ViewCache(nano, [example], ask(nano, THINGS))
+    poor = ViewCache(nano, [example], ask(nano, THINGS), budget_bytes=1)
+    (image,), (mapped,) = kept.view(0).images, poor.view(0).images
+    assert kept.view(0) is kept.view(0)
+    assert torch.equal(mapped.levels[0], image.levels[0])
+    assert (poor.num_bytes, poor.num_spilled_bytes) == (0, image.num_bytes)
+    assert (kept.num_bytes, kept.num_spilled_bytes) == (image.num_bytes, 0)
+
+
+def test_part_of_a_cache_shares_what_is_encoded(nano: Detector, example: Example) -> None:
+    whole = ViewCache(nano, [example, example], ask(nano, THINGS))
+    seen = whole.view(1)
+    assert whole.subset([1]).view(0) is seen
+
+
+def test_target_holds_only_the_classes_of_its_caption(nano: Detector, example: Example) -> None:
+    (asked,) = ask(nano, THINGS)
+    view = ViewCache(nano, [example], [dataclasses.replace(asked, places=(2, 1))]).view(0)
+    target = view.target(0)
     assert target.classes.tolist() == [0]
-    assert torch.allclose(target.boxes, torch.tensor([[0.75, 0.75, 0.5, 0.5]]))
+    assert torch.allclose(target.boxes, torch.tensor([[0.75, 0.5, 0.5, 1 / 3]]))
+
+
+def test_smaller_view_keeps_every_box_around_its_object(example: Example) -> None:
+    pixels = np.full((30, 40, 3), 127, np.uint8)
+    pixels[3:15, 4:20] = 255
+    seen, labels = looked_at(pixels, example, ViewKind(zoom=0.5, seed=3))
+    left, top, right, bottom = labels.boxes[0]
+    rows, columns = np.nonzero(seen[..., 0] > 200)
+    assert len(labels.boxes) == 2
+    assert abs(rows.min() - top) <= 1 >= abs(bottom - 1 - rows.max())
+    assert abs(columns.min() - left) <= 1 >= abs(right - 1 - columns.max())
+
+
+def test_larger_view_drops_what_it_cuts_off(example: Example) -> None:
+    pixels = np.zeros((30, 40, 3), np.uint8)
+    views = [looked_at(pixels, example, ViewKind(zoom=2.5, seed=seed)) for seed in range(8)]
+    assert min(len(labels.boxes) for _, labels in views) < 2
+    for seen, labels in views:
+        assert seen.shape == pixels.shape
+        assert (labels.boxes >= 0).all()
+        assert (labels.boxes <= [40, 30, 40, 30]).all()
+
+
+def test_pool_starts_with_the_plain_and_the_mirrored_view() -> None:
+    pool = view_pool(2, seed=5)
+    assert [kind.is_flipped for kind in pool[:2]] == [False, True]
+    assert len(set(pool)) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -16,10 +17,11 @@ from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, fold_batc
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.device import precision
 from sdpt_engine.folding import attend_folded, is_foldable
-from sdpt_engine.fusion import attend_by_concatenation, attend_with_prompts
+from sdpt_engine.fusion import attend_by_concatenation, attend_plainly
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import ObjectClass
 from tests.engine.conftest import to_pixels
+from tests.engine.test_fusion import beside
 from tests.engine.test_prompt import make_prompts
 
 Classes = tuple[ObjectClass, ...]
@@ -96,27 +98,36 @@ def test_many_tokens_need_less_memory_than_the_samples_would_take() -> None:
     assert torch.isfinite(gradient).all()
 
 
-@pytest.mark.parametrize("bias", [0.0, -2.0])
+@pytest.mark.parametrize("bias", [None, -2.0])
 @pytest.mark.parametrize("is_padded", [False, True])
 @pytest.mark.parametrize("num_tokens", [0, 5])
 def test_folded_attention_equals_the_frozen_block(
-    tiny_detector: GroundingDinoDetector, is_padded: bool, num_tokens: int, bias: float
+    tiny_detector: GroundingDinoDetector, is_padded: bool, num_tokens: int, bias: float | None
 ) -> None:
-    attention = tiny_detector.fusion_sites()[0].attention
+    site = tiny_detector.fusion_sites()[0]
     features = tuple(random(2, n, 64, seed=n).float().requires_grad_() for n in (30, 9))
     prompts = tuple(random(num_tokens, 64, seed=n).float().requires_grad_() for n in (1, 2))
     masks = (torch.arange(30) >= 21, torch.arange(9) >= 6)
     padding = tuple(m.expand(2, -1) for m in masks) if is_padded else (None, None)
-    if bias:
-        expected = attend_with_prompts(attention, features, prompts, masks=padding, logit_bias=bias)
+    seen = beside(site, prompts, logit_bias=bias)
+    if bias is None:
+        expected = attend_by_concatenation(site, features, prompts, masks=padding)
     else:
-        expected = attend_by_concatenation(attention, features, prompts, masks=padding)
-    actual = attend_folded(attention, features, prompts, masks=padding, logit_bias=bias)
+        expected = attend_plainly(site, features, seen, masks=padding)
+    actual = attend_folded(site, features, seen, masks=padding)
     wanted = (*features, *prompts)
     outer = [random(*e.shape).float() for e in expected]
     for mine, theirs in zip(
-        (*actual, *torch.autograd.grad(actual, wanted, outer)),
-        (*expected, *torch.autograd.grad(expected, wanted, outer)),
+        (
+            *actual,
+            *torch.autograd.grad(actual, wanted, outer, materialize_grads=True, retain_graph=True),
+        ),
+        (
+            *expected,
+            *torch.autograd.grad(
+                expected, wanted, outer, materialize_grads=True, retain_graph=True
+            ),
+        ),
         strict=True,
     ):
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
@@ -125,21 +136,12 @@ def test_folded_attention_equals_the_frozen_block(
 def test_attention_that_is_watched_or_replaced_is_not_folded(
     tiny_detector: GroundingDinoDetector,
 ) -> None:
-    attention = tiny_detector.fusion_sites()[0].attention
-    assert is_foldable(attention)
-    hook = attention.vision_proj.register_forward_hook(lambda *_: None)
-    assert not is_foldable(attention)
+    site = tiny_detector.fusion_sites()[0]
+    assert is_foldable(site)
+    hook = site.image_projection.register_forward_hook(lambda *_: None)
+    assert not is_foldable(site)
     hook.remove()
-    assert not is_foldable(torch.nn.Identity())
-
-
-@pytest.fixture
-def inputs(tiny_detector: GroundingDinoDetector, classes: Classes) -> Inputs:
-    """Two images of unequal size, so that the smaller one is padded."""
-    noise = np.random.default_rng(0)
-    images = [noise.integers(0, 255, (*s, 3), dtype=np.uint8) for s in ((64, 96), (96, 64))]
-    (caption,) = tiny_detector.captions(classes)
-    return tiny_detector.encode_images(images), tiny_detector.encode_text(caption)
+    assert not is_foldable(dataclasses.replace(site, text_values=torch.nn.Identity()))
 
 
 def test_every_output_of_detect_equals_the_whole_model(

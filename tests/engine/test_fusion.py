@@ -8,8 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from sdpt_engine.backbones.base import FusionSite
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.fusion import attend_by_concatenation, attend_with_prompts
+from sdpt_engine.fusion import (
+    SeenBeside,
+    attend,
+    attend_by_concatenation,
+    beside_pixels,
+    beside_words,
+)
 
 Pair = tuple[Tensor, Tensor]
 
@@ -30,6 +37,11 @@ def prompts() -> Pair:
     return torch.randn(5, 64, generator=generator), torch.randn(5, 64, generator=generator)
 
 
+def beside(site: FusionSite, prompts: Pair, *, logit_bias: float | None = None) -> SeenBeside:
+    bias = None if logit_bias is None else torch.full((len(prompts[0]),), logit_bias)
+    return SeenBeside(beside_words(site, prompts[1], bias), beside_pixels(site, prompts[0], bias))
+
+
 @pytest.mark.parametrize("lengths", [None, ([30, 21], [9, 6])])
 def test_fast_path_equals_the_frozen_block_on_longer_sequences(
     tiny_detector: GroundingDinoDetector,
@@ -37,10 +49,10 @@ def test_fast_path_equals_the_frozen_block_on_longer_sequences(
     prompts: Pair,
     lengths: tuple[list[int], list[int]] | None,
 ) -> None:
-    attention = tiny_detector.fusion_sites()[0].attention
+    site = tiny_detector.fusion_sites()[0]
     masks = (None, None) if lengths is None else (padding(lengths[0], 30), padding(lengths[1], 9))
-    expected = attend_by_concatenation(attention, features, prompts, masks=masks)
-    actual = attend_with_prompts(attention, features, prompts, masks=masks)
+    expected = attend_by_concatenation(site, features, prompts, masks=masks)
+    actual = attend(site, features, beside(site, prompts), masks=masks)
     assert torch.allclose(actual[0], expected[0], atol=1e-5)
     assert torch.allclose(actual[1], expected[1], atol=1e-5)
 
@@ -48,10 +60,10 @@ def test_fast_path_equals_the_frozen_block_on_longer_sequences(
 def test_logit_bias_of_log_two_counts_each_token_twice(
     tiny_detector: GroundingDinoDetector, features: Pair, prompts: Pair
 ) -> None:
-    attention = tiny_detector.fusion_sites()[0].attention
+    site = tiny_detector.fusion_sites()[0]
     twice = (prompts[0].repeat(2, 1), prompts[1].repeat(2, 1))
-    expected = attend_by_concatenation(attention, features, twice)
-    actual = attend_with_prompts(attention, features, prompts, logit_bias=math.log(2))
+    expected = attend_by_concatenation(site, features, twice)
+    actual = attend(site, features, beside(site, prompts, logit_bias=math.log(2)))
     assert torch.allclose(actual[0], expected[0], atol=1e-5)
     assert torch.allclose(actual[1], expected[1], atol=1e-5)
 
@@ -59,9 +71,9 @@ def test_logit_bias_of_log_two_counts_each_token_twice(
 def test_no_prompts_leave_the_frozen_outputs(
     tiny_detector: GroundingDinoDetector, features: Pair
 ) -> None:
-    attention = tiny_detector.fusion_sites()[0].attention
-    (image, _), (text, _) = attention(*features)
-    actual = attend_with_prompts(attention, features, (torch.zeros(0, 64), torch.zeros(0, 64)))
+    site = tiny_detector.fusion_sites()[0]
+    (image, _), (text, _) = site.attention(*features)
+    actual = attend(site, features, SeenBeside())
     assert torch.allclose(actual[0], image, atol=1e-5)
     assert torch.allclose(actual[1], text, atol=1e-5)
 
@@ -70,9 +82,9 @@ def test_no_prompts_leave_the_frozen_outputs(
 def test_image_prompt_reaches_the_text_and_text_prompt_the_image(
     tiny_detector: GroundingDinoDetector, features: Pair, prompts: Pair, changed: int
 ) -> None:
-    attention = tiny_detector.fusion_sites()[0].attention
+    site = tiny_detector.fusion_sites()[0]
     moved = (prompts[0] + 1.0 * (changed == 0), prompts[1] + 1.0 * (changed == 1))
-    before = attend_with_prompts(attention, features, prompts)
-    after = attend_with_prompts(attention, features, moved)
+    before = attend(site, features, beside(site, prompts))
+    after = attend(site, features, beside(site, moved))
     assert not torch.allclose(before[1 - changed], after[1 - changed], atol=1e-4)
     assert torch.equal(before[changed], after[changed])

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from sdpt_engine.backbones.base import EncodedImage, EncodedText
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.inject import installed
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import ObjectClass
 from tests.engine.test_prompt import make_prompts
 
 Classes = tuple[ObjectClass, ...]
 Inputs = tuple[list[EncodedImage], EncodedText]
-
-
-@pytest.fixture
-def inputs(tiny_detector: GroundingDinoDetector, classes: Classes) -> Inputs:
-    """Two images of unequal size, so that the smaller one is padded."""
-    noise = np.random.default_rng(0)
-    sizes = ((64, 96, 3), (96, 64, 3))
-    images = [noise.integers(0, 255, size, dtype=np.uint8) for size in sizes]
-    (caption,) = tiny_detector.captions(classes)
-    return tiny_detector.encode_images(images), tiny_detector.encode_text(caption)
 
 
 def proposals(
@@ -52,8 +40,9 @@ def test_originals_are_back_after_an_error(
 ) -> None:
     originals = [site.attention for site in tiny_detector.fusion_sites()]
     (caption,) = tiny_detector.captions(classes)
+    text = tiny_detector.encode_text(caption)
     prompts = make_prompts(tiny_detector, classes)
-    with pytest.raises(KeyError), installed(tiny_detector, prompts, caption):
+    with pytest.raises(KeyError), prompts.attached(tiny_detector, text):
         raise KeyError
     assert [site.attention for site in tiny_detector.fusion_sites()] == originals
     assert not any(site.text_norm._forward_hooks for site in tiny_detector.fusion_sites())

@@ -34,7 +34,8 @@ def output() -> DetectorOutput:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(1, 2, 7, generator=generator).requires_grad_()
     boxes = torch.tensor([[HERE, ELSEWHERE]]).requires_grad_()
-    return DetectorOutput(logits, boxes, ((logits * 1, boxes * 1),), logits * 2, boxes * 1)
+    queries = torch.zeros(1, 2, 4)
+    return DetectorOutput(logits, boxes, ((logits * 1, boxes * 1),), logits * 2, boxes * 1, queries)
 
 
 def stage() -> Stage:
@@ -121,7 +122,8 @@ def test_images_side_by_side_cost_what_each_costs_alone() -> None:
     ]
 
     def loss_of(images: slice) -> float:
-        out = DetectorOutput(logits[images], boxes[images], (), logits[images] * 2, boxes[images])
+        stages = logits[images], boxes[images], (), logits[images] * 2, boxes[images]
+        out = DetectorOutput(*stages, torch.zeros(len(logits[images]), 6, 4))
         chosen = targets[images]
         num_boxes = max(sum(len(t.boxes) for t in chosen), 1)
         return detection_loss(out, chosen, CAPTION)[0].item() * num_boxes

@@ -6,23 +6,22 @@ import pytest
 import torch
 from torch import nn
 
+from sdpt_engine.backbones.base import EncodedImage, EncodedText
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.prompt import LayerPrompt, PromptSet, pseudo_inverse
-from sdpt_engine.types import ObjectClass
+from sdpt_engine.errors import InvalidExampleError
+from sdpt_engine.projections import pseudo_inverse
+from sdpt_engine.prompt import LayerPrompt, PromptSet, membership, prompted_layers
+from sdpt_engine.types import ObjectClass, PromptConfig
 
 Classes = tuple[ObjectClass, ...]
 
 
 def make_prompts(
-    detector: GroundingDinoDetector, classes: Classes, *, num_tokens: int = 4, bias: float = 0.0
+    detector: GroundingDinoDetector, classes: Classes, **settings: object
 ) -> PromptSet:
-    prompts = PromptSet(
-        detector.fusion_sites(),
-        [item.id for item in classes],
-        num_tokens=num_tokens,
-        logit_bias=bias,
-    )
-    prompts.start_from_seed(0)
+    config = PromptConfig(**{"num_tokens": 4, **settings})  # type: ignore[arg-type]
+    prompts = PromptSet(detector.fusion_sites(), [item.id for item in classes], config)
+    prompts.prepare(detector, [], [])
     return prompts
 
 
@@ -43,10 +42,10 @@ def test_inverse_drops_directions_below_the_relative_bound() -> None:
 
 def test_feature_goes_to_its_token_and_back(tiny_detector: GroundingDinoDetector) -> None:
     site = tiny_detector.fusion_sites()[0]
-    prompt = LayerPrompt(site, num_tokens=3, num_anchored=0, rcond=1e-6)
+    prompt = LayerPrompt(site, num_classes=0, config=PromptConfig(num_tokens=3, rcond=1e-6))
     features = torch.randn(3, site.text_projection.in_features)
     with torch.no_grad():
-        prompt.shared.copy_(site.text_projection(features))
+        prompt.start(site.text_projection(features))
     assert torch.allclose(prompt.text_tokens(), features, atol=1e-4)
 
 
@@ -64,7 +63,7 @@ def test_membership_marks_each_class_by_id(
 ) -> None:
     prompts = make_prompts(tiny_detector, tuple(reversed(classes)))
     (caption,) = tiny_detector.captions(classes)
-    member = prompts.membership(caption)
+    member = membership(caption, prompts.class_ids)
     assert member.sum() == sum(len(span) for span in caption.token_spans)
     assert member[list(caption.token_spans[0]), 1].all()  # class 0 of the caption stands second
 
@@ -75,3 +74,73 @@ def test_tensors_of_other_shapes_are_refused(
     other = make_prompts(tiny_detector, classes, num_tokens=5).learnt_tensors()
     with pytest.raises(ValueError, match="wants the shape"):
         make_prompts(tiny_detector, classes).load_learnt_tensors(other)
+
+
+@pytest.mark.parametrize("kind", ["unified", "independent", "exact_key"])
+@pytest.mark.parametrize("paths", ["both", "text_only", "image_only"])
+def test_folded_prompt_acts_like_the_live_one_without_any_inverse(
+    tiny_detector: GroundingDinoDetector,
+    classes: Classes,
+    inputs: tuple[list[EncodedImage], EncodedText],
+    kind: str,
+    paths: str,
+) -> None:
+    prompts = make_prompts(
+        tiny_detector, classes, kind=kind, paths=paths, anchors_image=True, learns_gates=True
+    )
+    with torch.no_grad():
+        for parameter in prompts.parameters():
+            parameter.add_(0.1)
+        live, base = tiny_detector.detect(*inputs, prompts), tiny_detector.detect(*inputs)
+        folded = tiny_detector.detect(*inputs, prompts.export_kv())
+    assert torch.equal(live.proposal_logits, folded.proposal_logits)
+    assert not torch.allclose(live.proposal_logits, base.proposal_logits, atol=1e-4)
+
+
+def test_independent_tokens_start_where_unified_ones_do(
+    tiny_detector: GroundingDinoDetector, classes: Classes
+) -> None:
+    unified, separate = (
+        make_prompts(tiny_detector, classes, kind=kind).layer(0)
+        for kind in ("unified", "independent")
+    )
+    assert unified is not None
+    assert separate is not None
+    assert torch.allclose(unified.image_tokens(), separate.image_tokens(), atol=1e-6)
+    assert torch.allclose(unified.text_tokens(), separate.text_tokens(), atol=1e-6)
+
+
+def test_exact_keys_are_the_prototypes_themselves(
+    tiny_detector: GroundingDinoDetector, classes: Classes
+) -> None:
+    layer = make_prompts(tiny_detector, classes, kind="exact_key").layer(0)
+    assert layer is not None
+    beside = layer.fold().beside
+    assert beside.by_image is not None
+    assert beside.by_text is not None
+    assert torch.equal(beside.by_image.keys, beside.by_text.keys)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("all", {0, 1, 2}),
+        ("first-1", {0}),
+        ("last-2", {1, 2}),
+        ("0,2", {0, 2}),
+        ("last-9", {0, 1, 2}),
+    ],
+)
+def test_layers_are_chosen_by_words(choice: str, expected: set[int]) -> None:
+    assert prompted_layers(choice, 3) == expected
+
+
+def test_a_layer_that_does_not_exist_is_named() -> None:
+    with pytest.raises(InvalidExampleError, match="Fusion layer 7 was asked for"):
+        prompted_layers("0,7", 3)
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "dual"}, {"layers": "some"}, {"num_tokens": 129}])
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(InvalidExampleError, match="found"):
+        PromptConfig(**wrong)  # type: ignore[arg-type]

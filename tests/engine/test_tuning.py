@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from sdpt_engine.asking import ask
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.checkpoint import load_checkpoint
+from sdpt_engine.data import ViewCache
 from sdpt_engine.errors import (
     CheckpointError,
     InvalidExampleError,
@@ -20,12 +22,21 @@ from sdpt_engine.errors import (
     TuneInterrupted,
 )
 from sdpt_engine.predictor import Predictor
+from sdpt_engine.prompt import PromptSet
 from sdpt_engine.schedule import learning_rate_factor
 from sdpt_engine.thresholds import best_thresholds, true_positives
 from sdpt_engine.tuning import TuneResult, tune
-from sdpt_engine.types import Example, ObjectClass, Prediction, StepReport, TuneConfig
+from sdpt_engine.types import (
+    Example,
+    ObjectClass,
+    Prediction,
+    PromptConfig,
+    StepReport,
+    TuneConfig,
+)
 
-QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, num_tokens=4)
+FEW = PromptConfig(num_tokens=4)
+QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, prompt=FEW)
 Run = Callable[..., TuneResult]
 
 
@@ -122,13 +133,13 @@ def test_checkpoint_of_another_run_is_refused(run: Run, tmp_path: Path) -> None:
 def test_cut_checkpoint_is_named(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"PK\x03\x04 cut")
     with pytest.raises(CheckpointError, match=r"checkpoint\.pt"):
-        load_checkpoint(tmp_path, "digest")
+        load_checkpoint(tmp_path / "checkpoint.pt", "digest")
 
 
 def test_infinite_rate_ends_in_a_clear_error_and_keeps_the_checkpoint(
     run: Run, tmp_path: Path
 ) -> None:
-    wild = dataclasses.replace(QUICK, learning_rate=float("inf"))
+    wild = dataclasses.replace(QUICK, prompt=PromptConfig(learning_rate=float("inf")))
     with pytest.raises(NonFiniteLossError, match="last checkpoint is kept"):
         run(wild, checkpoint_dir=tmp_path)
     assert (tmp_path / "checkpoint.pt").is_file()
@@ -144,9 +155,8 @@ def test_only_the_prompt_trains(run: Run, nano: Detector) -> None:
 
 
 def test_run_stops_early_when_nothing_gets_better(run: Run) -> None:
-    still = dataclasses.replace(
-        QUICK, steps=40, eval_every=1, patience=2, learning_rate=0.0, anchor_learning_rate=0.0
-    )
+    frozen = PromptConfig(learning_rate=0.0, anchor_learning_rate=0.0)
+    still = dataclasses.replace(QUICK, steps=40, eval_every=1, patience=2, prompt=frozen)
     result = run(still)
     assert (result.steps, result.stopped_early) == (2, True)
     assert result.tuned == result.step0
@@ -162,6 +172,43 @@ def test_bundle_predicts_as_well_after_a_round_trip(
     assert all(np.array_equal(a.boxes, b.boxes) for a, b in zip(live, again, strict=True))
 
 
+def test_few_images_judge_each_other_and_then_all_are_learnt_from(
+    nano: Detector, smears: Smears
+) -> None:
+    steps: list[StepReport] = []
+    result = tune(nano, smears.train, [], QUICK, categories=smears.categories, on_step=steps.append)
+    assert len(result.judged) == result.tuned.num_images == 3
+    assert {pair.example.image_path for pair in result.judged} == {
+        example.image_path for example in smears.train
+    }
+    assert steps[-1].step == 3 * QUICK.steps + result.steps
+    assert result.bundle.metrics["best_step"] == result.steps
+
+
+def test_killed_run_over_folds_goes_on_as_if_nothing_had_happened(
+    nano: Detector, smears: Smears, tmp_path: Path
+) -> None:
+    def run(**options: object) -> TuneResult:
+        given = {"categories": smears.categories, **options}
+        return tune(nano, smears.train, [], QUICK, **given)  # type: ignore[arg-type]
+
+    with pytest.raises(TuneInterrupted):
+        run(checkpoint_dir=tmp_path, should_stop=stop_after(9))  # in the second of three folds
+    assert same_tensors(run(checkpoint_dir=tmp_path), run())
+
+
+def test_entry_states_of_later_layers_change_no_result(nano: Detector, smears: Smears) -> None:
+    prompts = PromptConfig(num_tokens=4, layers="last-1")
+    asked = ask(nano, smears.categories)
+    made = PromptSet(nano.fusion_sites(), [c.id for c in smears.categories], prompts)
+    made.prepare(nano, [], [])
+    plain = ViewCache(nano, smears.val, asked)
+    entered = ViewCache(nano, smears.val, asked, layer=made.first_layer)
+    outputs = [nano.detect(cache.view(0).images, asked[0].text, made) for cache in (plain, entered)]
+    assert entered.view(0).images[0].layer == 2
+    assert torch.allclose(outputs[0].proposal_logits, outputs[1].proposal_logits, atol=1e-4)
+
+
 def test_tuning_works_with_one_image_and_none_held_out(nano: Detector, smears: Smears) -> None:
     result = tune(nano, smears.train[:1], [], QUICK, categories=smears.categories)
     assert result.steps == 6
@@ -172,6 +219,28 @@ def test_image_without_boxes_can_be_learnt_from(nano: Detector, smears: Smears) 
     none = Example(smears.train[0].image_path, np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
     result = tune(nano, [none], smears.val, QUICK, categories=smears.categories)
     assert result.steps == 6
+
+
+def test_boxes_of_one_class_only_can_be_learnt_from(nano: Detector, smears: Smears) -> None:
+    train = []
+    for example in smears.train:
+        mine = example.labels == 1
+        train.append(
+            dataclasses.replace(example, boxes=example.boxes[mine], labels=example.labels[mine])
+        )
+    result = tune(nano, train, smears.val, QUICK, categories=smears.categories)
+    assert result.steps == 6
+    assert all(torch.isfinite(tensor).all() for tensor in result.bundle.tensors.values())
+
+
+def test_tuning_on_two_captions_reaches_the_classes_of_both(
+    nano: Detector, smears: Smears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nano.model.config, "max_text_len", 8)
+    assert len(nano.captions(smears.categories)) > 1
+    result = tune(nano, smears.train, smears.val, QUICK, categories=smears.categories)
+    anchored = result.bundle.tensors["layers.0.anchored"]
+    assert (anchored.abs().amax(1) > 0).all()
 
 
 def test_no_images_are_refused(nano: Detector, smears: Smears) -> None:

@@ -1,0 +1,103 @@
+"""Other looks at a labelled image: mirrored, a part of it enlarged, or the whole of it made smaller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sdpt_engine.types import Boxes, Example, Pixels
+
+LEAST_VISIBLE = 0.4  # of a box's area; what is cut off more is no longer labelled
+GREY = 127
+ZOOMS = (1.4, 0.7, 1.2, 0.85)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewKind:
+    """How an image is looked at: mirrored or not, `zoom` times as large (a part) or as small (on grey)."""
+
+    is_flipped: bool = False
+    zoom: float = 1.0
+    seed: int = 0  # which part, or where on the grey
+
+
+PLAIN = ViewKind()
+
+
+def view_pool(num_zooms: int, *, seed: int) -> tuple[ViewKind, ...]:
+    """The plain and the mirrored view, and `num_zooms` others at different scales."""
+    zoomed = tuple(
+        ViewKind(is_flipped=number % 2 == 1, zoom=ZOOMS[number % len(ZOOMS)], seed=seed + number)
+        for number in range(num_zooms)
+    )
+    return (PLAIN, ViewKind(is_flipped=True), *zoomed)
+
+
+def looked_at(pixels: Pixels, example: Example, kind: ViewKind) -> tuple[Pixels, Example]:
+    """Pixels and labels as that kind of view shows them; the picture keeps its size."""
+    if kind.zoom != 1.0:
+        pixels, example = _zoomed(pixels, example, kind)
+    if kind.is_flipped:
+        return np.ascontiguousarray(pixels[:, ::-1]), mirrored(example, pixels.shape[1])
+    return pixels, example
+
+
+def mirrored(example: Example, width: int) -> Example:
+    """The example as seen in a mirror, for an image `width` pixels wide."""
+
+    def turned(boxes: Boxes) -> Boxes:
+        result = boxes.copy()
+        result[:, 0], result[:, 2] = width - boxes[:, 2], width - boxes[:, 0]
+        return result
+
+    return replace(example, boxes=turned(example.boxes), negatives=turned(example.negatives))
+
+
+def _zoomed(pixels: Pixels, example: Example, kind: ViewKind) -> tuple[Pixels, Example]:
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * kind.zoom)), max(1, round(height * kind.zoom)))
+    scaled = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+    place = np.random.default_rng(kind.seed).random(2)
+    # Where the scaled picture's corner lies in the new one: left of it when enlarged.
+    left, top = (round(p * (n - m)) for p, n, m in zip(place, (width, height), size, strict=True))
+    canvas = np.full_like(pixels, GREY)
+    ours, theirs = _overlap(left, size[0], width), _overlap(top, size[1], height)
+    canvas[theirs[0], ours[0]] = scaled[theirs[1], ours[1]]
+    return canvas, _moved(example, kind.zoom, (left, top), (width, height))
+
+
+def _overlap(start: int, length: int, room: int) -> tuple[slice, slice]:
+    """Where a stretch from `start` lies in 0..room, and which part of the stretch that is."""
+    low, high = max(start, 0), min(start + length, room)
+    return slice(low, high), slice(low - start, high - start)
+
+
+def _moved(
+    example: Example, zoom: float, offset: tuple[int, int], size_wh: tuple[int, int]
+) -> Example:
+    boxes, is_visible = _cut(example.boxes, zoom, offset, size_wh)
+    negatives, is_negative_visible = _cut(example.negatives, zoom, offset, size_wh)
+    return replace(
+        example,
+        boxes=boxes[is_visible],
+        labels=example.labels[is_visible],
+        negatives=negatives[is_negative_visible],
+        negative_labels=example.negative_labels[is_negative_visible],
+    )
+
+
+def _cut(
+    boxes: Boxes, zoom: float, offset: tuple[int, int], size_wh: tuple[int, int]
+) -> tuple[Boxes, NDArray[np.bool_]]:
+    moved = boxes * np.float32(zoom) + np.array([*offset, *offset], np.float32)
+    inside = np.clip(moved, 0, np.array([*size_wh, *size_wh], np.float32)).astype(np.float32)
+    share = _area(inside) / np.maximum(_area(moved), 1e-6)
+    is_visible = (share >= LEAST_VISIBLE) & ((inside[:, 2:] - inside[:, :2]) >= 1).all(1)
+    return inside, is_visible
+
+
+def _area(boxes: Boxes) -> NDArray[np.float32]:
+    return np.asarray((boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(1), np.float32)
