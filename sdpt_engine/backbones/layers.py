@@ -51,9 +51,11 @@ def run_encoder(
     `inputs` are the keyword inputs of transformers' encoder, with the state that enters the first of them. To
     save memory, each layer is worked out again when its gradient is due.
     """
+    image, text = inputs["vision_features"], inputs["text_features"]
+    if not len(layers):
+        return image, text
     maps = maps_of(inputs)
     anchors = _pixel_centres(maps)
-    image, text = inputs["vision_features"], inputs["text_features"]
     constants = _TextConstants(
         padding=inputs["text_attention_mask"] if inputs["text_attention_mask"].any() else None,
         hidden=inputs["text_self_attention_masks"],
