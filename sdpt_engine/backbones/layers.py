@@ -24,7 +24,7 @@ from sdpt_engine.backbones.base import FusionSite
 from sdpt_engine.backbones.deformable import sample
 from sdpt_engine.extra_tokens import SeenBeside
 from sdpt_engine.folding import is_foldable
-from sdpt_engine.fusion import PromptedAttention, attend
+from sdpt_engine.fusion import attend
 
 Shapes = tuple[tuple[int, int], ...]  # (height, width) of each level
 
@@ -119,8 +119,8 @@ def _encoder_layer(
     fusion = layer.fusion_layer
     pixels = fusion.layer_norm_vision(image)
     masks = (maps.padding, constants.padding)
-    if not isinstance(attention, PromptedAttention) and is_foldable(fusion_site(0, layer)):
-        site = fusion_site(0, layer)
+    is_original = hasattr(attention, "vision_proj")  # not a prompted stand-in
+    if is_original and is_foldable(site := fusion_site(0, layer)):
         for_image, for_text = attend(site, (pixels, words), SeenBeside(), masks=masks)
     else:
         (for_image, _), (for_text, _) = attention(

@@ -114,8 +114,8 @@ METHODS: Mapping[str, Method] = {
     "independent": Method(
         "independent dual prompts",
         prompts(replace(_PLAIN, kind="independent")),
-        0.1,
-        (0.03, 0.1, 0.3),
+        0.3,
+        (0.1, 0.3, 1.0),
     ),
     "image-only": Method(
         "visual prompts only", prompts(replace(_PLAIN, paths="image_only")), 0.3, (0.1, 0.3, 1.0)

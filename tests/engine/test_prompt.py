@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from sdpt_engine.asking import ask
 from sdpt_engine.backbones.base import EncodedImage, EncodedText
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.data import ViewCache
 from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.projections import pseudo_inverse
 from sdpt_engine.prompt import LayerPrompt, PromptSet, membership, prompted_layers
-from sdpt_engine.types import ObjectClass, PromptConfig
+from sdpt_engine.types import Example, ObjectClass, PromptConfig
 
 Classes = tuple[ObjectClass, ...]
 
@@ -144,3 +150,24 @@ def test_a_layer_that_does_not_exist_is_named() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidExampleError, match="found"):
         PromptConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_data_start_lies_between_a_box_and_its_phrase(
+    tiny_detector: GroundingDinoDetector, classes: Classes, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    boxes = np.array([[0, 0, 64, 64]], np.float32)
+    example = Example(tmp_path / "a.png", boxes, np.zeros(1, np.int64))
+    asked = ask(tiny_detector, classes)
+    view = ViewCache(tiny_detector, [example], asked).view(0)
+    drawn, started = (make_prompts(tiny_detector, classes, init="data") for _ in range(2))
+    started.prepare(tiny_detector, [view], [asked[0].text])
+    again = make_prompts(tiny_detector, classes, init="data")
+    again.prepare(tiny_detector, [view], [asked[0].text])
+    for (_, before), (_, after), (_, twin) in zip(
+        drawn.each_layer(), started.each_layer(), again.each_layer(), strict=True
+    ):
+        assert not torch.allclose(before.get_parameter("shared"), after.get_parameter("shared"))
+        assert torch.equal(after.get_parameter("shared"), twin.get_parameter("shared"))
+        assert not after.get_parameter("anchored").any()
