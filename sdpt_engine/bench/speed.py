@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,17 +15,23 @@ import torch
 
 from sdpt_engine.backbones import load_detector
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.bench.peaks import SWIN, TINY, WAYS, peak_bytes
+from sdpt_engine.bench.peaks import SWIN, WAYS, peak_megabytes, peak_of_steps
 from sdpt_engine.bench.plain import concatenated, predict_one_by_one, whole_output
-from sdpt_engine.bench.subjects import NUM_TOKENS, Subject, from_examples, random_subject
+from sdpt_engine.bench.subjects import (
+    NUM_TOKENS,
+    Subject,
+    from_examples,
+    random_subject,
+    require_family,
+)
 from sdpt_engine.bench.timing import in_turns, matrix_share
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.errors import EngineError
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.streaming import predict_each
 from sdpt_engine.types import Example, ObjectClass
 
 MIN_SCORE = 0.05
+BATCH = 4
 LAST_LAYERS = "last-3"
 
 
@@ -62,14 +68,13 @@ class Plan:
     """How much is measured."""
 
     rounds: int
-    slow_rounds: int
     is_tiny: bool
     large_size_hw: tuple[int, int]
     num_images: int
 
 
-FULL = Plan(rounds=15, slow_rounds=1, is_tiny=False, large_size_hw=(800, 1066), num_images=60)
-QUICK = Plan(rounds=2, slow_rounds=1, is_tiny=True, large_size_hw=(64, 96), num_images=4)
+FULL = Plan(rounds=15, is_tiny=False, large_size_hw=(800, 1066), num_images=60)
+QUICK = Plan(rounds=2, is_tiny=True, large_size_hw=(64, 96), num_images=4)
 
 
 def measure_speed(
@@ -85,31 +90,13 @@ def measure_speed(
     `on_row` hears of each row as soon as it is known.
     """
     plan = QUICK if is_quick else FULL
-    detector = load_detector(backbone, device="cpu")
-    if not isinstance(detector, GroundingDinoDetector):
-        raise EngineError(
-            f"Speed is measured on the Grounding DINO family, and '{backbone}' is not of it."
-        )
+    detector = require_family(load_detector(backbone, device="cpu"))
+    paths = [example.image_path for example in examples][: plan.num_images]
     rows: list[Row] = []
-
-    def note(row: Row) -> None:
+    for row in _rows(plan, detector, classes, examples, paths):
         rows.append(row)
         if on_row is not None:
             on_row(row)
-
-    subject = from_examples(detector, classes, examples[:4])
-    note(compare_steps(subject, rounds=plan.rounds, wanted=1.5))
-    for row in compare_predictions(subject, rounds=plan.rounds):
-        note(row)
-    paths = [example.image_path for example in examples][: plan.num_images]
-    note(compare_folders(detector, classes, paths, rounds=max(plan.rounds // 5, 1)))
-    large = random_subject(plan.large_size_hw, is_tiny=plan.is_tiny)
-    note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.2))
-    note(compare_steps(large, rounds=plan.slow_rounds, wanted=1.8, layers=LAST_LAYERS))
-    del large
-    for name in (backbone, TINY if plan.is_tiny else SWIN):
-        for row in compare_memory(name):
-            note(row)
     return SpeedReport(
         rows=tuple(rows),
         torch_version=torch.__version__,
@@ -118,22 +105,45 @@ def measure_speed(
     )
 
 
-def compare_steps(subject: Subject, *, rounds: int, wanted: float, layers: str = "all") -> Row:
+def _rows(
+    plan: Plan,
+    detector: GroundingDinoDetector,
+    classes: Sequence[ObjectClass],
+    examples: Sequence[Example],
+    paths: Sequence[Path],
+) -> Iterator[Row]:
+    subject = from_examples(detector, classes, examples[:BATCH])
+    yield compare_steps(subject, rounds=plan.rounds, wanted=1.5)
+    yield from compare_predictions(subject, rounds=plan.rounds)
+    yield compare_folders(detector, classes, paths, rounds=max(plan.rounds // 5, 1))
+    large = random_subject(plan.large_size_hw, is_tiny=plan.is_tiny)
+    for layers, wanted in (("all", 1.2), (LAST_LAYERS, 1.8)):
+        yield compare_steps(large, rounds=1, wanted=None if plan.is_tiny else wanted, layers=layers)
+    if plan.is_tiny:  # a stand-in for what needs minutes and processes of its own
+        yield from memory_rows(large.name, {way: peak_of_steps(way, large) for way in WAYS})
+        return
+    del large
+    for name in (detector.name, SWIN):
+        yield from memory_rows(name, {way: peak_megabytes(way, name) for way in WAYS})
+
+
+def compare_steps(
+    subject: Subject, *, rounds: int, wanted: float | None, layers: str = "all"
+) -> Row:
     """(a) Forward, loss and backward of one batch, ours from cached constants, theirs from pixels."""
     prompts = subject.prompts(layers)
     cached = subject.advanced(prompts)
-    parameters = list(prompts.parameters())
-    model = subject.detector.model
+    parameters = [parameter for parameter in prompts.parameters() if len(parameter)]
     seen: dict[str, list[torch.Tensor]] = {}
 
     def ours() -> None:
         loss = cached.tuning_loss(prompts)
-        seen["ours"] = [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
+        seen["ours"] = [loss.detach(), *torch.autograd.grad(loss, parameters)]
 
     def rival() -> None:
         with concatenated(subject.detector, prompts):
-            loss = subject.loss_of(whole_output(model, subject.pixels, subject.text.caption))
-        seen["rival"] = [loss.detach(), *torch.autograd.grad(loss, parameters, allow_unused=True)]
+            loss = subject.whole_loss()
+        seen["rival"] = [loss.detach(), *torch.autograd.grad(loss, parameters)]
 
     pair = in_turns(ours, rival, rounds=rounds)
     shares = f"matrix products: {matrix_share(ours):.0%} of ours"
@@ -152,7 +162,7 @@ def compare_steps(subject: Subject, *, rounds: int, wanted: float, layers: str =
 
 def _difference(mine: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) -> float:
     """Largest difference as a share of the largest number."""
-    pairs = [(a, b) for a, b in zip(mine, theirs, strict=True) if a is not None and b is not None]
+    pairs = list(zip(mine, theirs, strict=True))
     largest = max(float(b.abs().max()) for _, b in pairs)
     return max(float((a - b).abs().max()) for a, b in pairs) / max(largest, 1e-30)
 
@@ -242,24 +252,17 @@ def raw_difference(
     return boxes_px, scores
 
 
-def compare_memory(subject: str) -> list[Row]:
-    """(d) Peak of a process that tunes, against one that trains weights."""
-    mebi = 1024.0**2
-    peaks = {way: peak_bytes(way, subject) / mebi for way in WAYS}
-    rows = []
+def memory_rows(subject: str, peaks: Mapping[str, float]) -> Iterator[Row]:
+    """(d) Peak of tuning against that of training weights, from the peak in MB of each way."""
     for ours, label in (("prompts", "tuning"), ("prompts-frugal", "tuning, saving memory")):
         for rival in ("behind-encoders", "whole-model"):
-            mine, theirs = peaks[ours], peaks[rival]
-            rows.append(
-                Row(
-                    what=f"peak memory of {label} against training {rival.replace('-', ' ')}",
-                    subject=subject,
-                    ours=mine,
-                    rival=theirs,
-                    unit="MiB",
-                    ratio=theirs / mine,
-                    wanted=None,
-                    note=f"{peaks['loading']:.0f} MiB of it is the loaded model and its batch",
-                )
+            yield Row(
+                what=f"peak memory of {label} against training {rival.replace('-', ' ')}",
+                subject=subject,
+                ours=peaks[ours],
+                rival=peaks[rival],
+                unit="MB",
+                ratio=peaks[rival] / peaks[ours],
+                wanted=None,
+                note=f"{peaks['loading']:.0f} MB of it is the loaded model and its batch",
             )
-    return rows

@@ -17,9 +17,11 @@ from transformers import (
 )
 
 from sdpt_engine.backbones import nano_folder
-from sdpt_engine.backbones.base import DetectorOutput, EncodedImage, EncodedText
+from sdpt_engine.backbones.base import Detector, DetectorOutput, EncodedImage, EncodedText
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.bench.plain import whole_output
 from sdpt_engine.data import load_image_upright
+from sdpt_engine.errors import EngineError
 from sdpt_engine.losses import Target, detection_loss
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import Example, ObjectClass, Pixels, PromptConfig
@@ -85,6 +87,20 @@ class Subject:
     def tuning_loss(self, prompts: PromptSet) -> Tensor:
         """The loss of a tuning step, from what is cached."""
         return self.loss_of(self.detector.detect(self.encoded, self.text, prompts))
+
+    def whole_loss(self) -> Tensor:
+        """The loss of a step through the whole model, as it is at the moment."""
+        return self.loss_of(whole_output(self.detector.model, self.pixels, self.text.caption))
+
+
+def require_family(detector: Detector) -> GroundingDinoDetector:
+    """The detector, if transformers has a model of its own to compare it with."""
+    if not isinstance(detector, GroundingDinoDetector):
+        raise EngineError(
+            f"Speed is measured beside transformers' Grounding DINO, and '{detector.name}' is none. "
+            "Name another backbone."
+        )
+    return detector
 
 
 def from_examples(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 _MATRIX_PRODUCTS = ("mm", "bmm", "baddbmm", "scaled_dot_product", "convolution", "conv2d")
 
@@ -46,7 +46,7 @@ def in_turns(ours: Callable[[], Any], rival: Callable[[], Any], *, rounds: int) 
 def matrix_share(run: Callable[[], Any]) -> float:
     """Share of `run`'s time that matrix products and convolutions take, 0..1: what cannot be saved."""
     run()
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+    with profile(use_kineto=False) as profiler:
         run()
     spent = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
     products = sum(time for name, time in spent.items() if _is_product(name))
