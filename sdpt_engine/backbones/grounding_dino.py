@@ -9,7 +9,8 @@ B images, V image tokens over all levels, T text tokens, Q queries, d model widt
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -105,18 +106,21 @@ class GroundingDinoDetector:
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
-        pixels = [self.preprocess(image) for image in images]
-        encoded: list[EncodedImage | None] = [None] * len(images)
-        for places in _alike(pixels, most=len(images) if self.device.type == "cuda" else 1):
-            levels, positions = self._encode_pixels(torch.stack([pixels[i] for i in places]))
-            for row, place in enumerate(places):
-                height, width = images[place].shape[:2]
-                encoded[place] = EncodedImage(
-                    levels=tuple(level[row] for level in levels),
-                    positions=tuple(position[row] for position in positions),
-                    size_wh=(width, height),
-                )
-        return [image for image in encoded if image is not None]
+        is_gpu = self.device.type == "cuda"
+        encoded: dict[int, EncodedImage] = {}
+        with ThreadPoolExecutor(1, thread_name_prefix="preprocess") as ahead:
+            waiting = [ahead.submit(self.preprocess, image) for image in images]
+            groups = _alike([w.result() for w in waiting]) if is_gpu else _singly(waiting)
+            for places, pixels in groups:
+                levels, positions = self._encode_pixels(pixels)
+                for row, place in enumerate(places):
+                    height, width = images[place].shape[:2]
+                    encoded[place] = EncodedImage(
+                        levels=tuple(level[row] for level in levels),
+                        positions=tuple(position[row] for position in positions),
+                        size_wh=(width, height),
+                    )
+        return [encoded[place] for place in range(len(images))]
 
     def _encode_pixels(self, pixels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Projected maps and their positions, level by level on the CPU, of [B, 3, h, w]."""
@@ -187,9 +191,13 @@ class GroundingDinoDetector:
         for number in range(len(images[0].levels)):
             maps = [image.levels[number] for image in images]
             size = (max(m.shape[-2] for m in maps), max(m.shape[-1] for m in maps))
-            valid = torch.stack([_padded(torch.ones(1, *m.shape[-2:]), size)[0] > 0 for m in maps])
-            sources.append(_flat([_padded(m, size) for m in maps]))
-            position = _flat([_padded(image.positions[number], size) for image in images])
+            valid = torch.zeros(len(maps), *size, dtype=torch.bool)
+            for own, level in zip(valid, maps, strict=True):
+                own[: level.shape[-2], : level.shape[-1]] = True
+            # Where nothing is padded, a position depends on the size alone.
+            placed = images[:1] if valid.all() else images
+            sources.append(_rows(maps, size))
+            position = _rows([image.positions[number] for image in placed], size)
             places.append(position.to(self.device) + base.level_embed[number])
             masks.append(valid.flatten(1))
             shapes.append(size)
@@ -253,24 +261,25 @@ class GroundingDinoDetector:
         )
 
 
-def _alike(pixels: Sequence[Tensor], *, most: int) -> list[list[int]]:
-    """Places of images of one size, at most `most` together: on a CPU, one image's maps fit its caches."""
+def _singly(waiting: Sequence[Future[Tensor]]) -> Iterator[tuple[list[int], Tensor]]:
+    """One image after the other, while the next is prepared: on a CPU, one image's maps fit its caches."""
+    for place, pixels in enumerate(waiting):
+        yield [place], pixels.result()[None]
+
+
+def _alike(pixels: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]:
+    """Places and pixels [B, 3, h, w] of images of one size."""
     by_size: dict[tuple[int, ...], list[int]] = {}
     for place, image in enumerate(pixels):
         by_size.setdefault(tuple(image.shape), []).append(place)
-    return [
-        places[first : first + most]
-        for places in by_size.values()
-        for first in range(0, len(places), most)
-    ]
+    for places in by_size.values():
+        yield places, torch.stack([pixels[place] for place in places])
 
 
-def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.pad(level, (0, size[1] - level.shape[-1], 0, size[0] - level.shape[-2]))
-
-
-def _flat(maps: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(maps)).flatten(2).transpose(1, 2)  # [B, h*w, d]
+def _rows(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Maps [d, h, w], zeros around up to `size`, as image tokens [B, h w, d]."""
+    padded = [F.pad(m, (0, size[1] - m.shape[-1], 0, size[0] - m.shape[-2])) for m in maps]
+    return torch.stack([m.flatten(1).T for m in padded])
 
 
 def _digest(sites: Sequence[FusionSite]) -> str:
