@@ -104,7 +104,7 @@ def _full(
     return full_tuning(detector, rate)
 
 
-_PLAIN = PromptConfig(is_anchored=False, logit_bias=0.0)
+_PLAIN = PromptConfig(is_anchored=False)
 
 METHODS: Mapping[str, Method] = {
     "zero-shot": Method("zero-shot", _nothing, 0.0, (0.0,), is_trained=False),
