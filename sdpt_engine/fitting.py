@@ -233,13 +233,17 @@ class Fit:
         return loss, parts, float(self.optimizer.param_groups[0]["lr"])
 
     def _backward_within_memory(self) -> tuple[float, dict[str, float]]:
+        """Short of memory, layers are first worked out twice, which changes nothing; then the batch is halved."""
         while True:
             try:
                 return self._backward(self._draw())
             except torch.OutOfMemoryError:
-                if self.progress.batch_size == 1:
+                if not self.detector.saves_memory:
+                    self.detector.saves_memory = True
+                elif self.progress.batch_size > 1:
+                    self.progress.batch_size //= 2
+                else:
                     raise
-                self.progress.batch_size //= 2
 
     def _backward(self, views: Sequence[View]) -> tuple[float, dict[str, float]]:
         assert self.optimizer is not None

@@ -156,6 +156,9 @@ _PROMPT_CHOICES = {
 }
 _LAYERS = re.compile(r"all|(first|last)-[1-9]\d*|\d+(,\d+)*")
 
+PLAIN_PROMPT = PromptConfig(is_anchored=False, learning_rate=1.0)
+"""SDPT as published, with the learning rate that it does best with on the shipped training sets."""
+
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
