@@ -29,6 +29,7 @@ from sdpt_engine.types import (
     StepReport,
     TuneConfig,
 )
+from sdpt_engine.views import view_pool
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
@@ -188,6 +189,9 @@ def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
 def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
     """Choose the step by k-fold, then learn from all images up to it."""
     everyone = range(len(job.train))
+    for index in everyone:  # encoded once here, all parts share the views
+        for kind in view_pool(job.config.num_zooms, seed=job.config.seed):
+            job.train_views.view(index, kind)
     fits, held_out = [], [[i for i in everyone if i % num_folds == k] for k in range(num_folds)]
     for k, judges in enumerate(held_out):
         learners = [i for i in everyone if i not in judges]
