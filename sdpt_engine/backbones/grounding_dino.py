@@ -8,7 +8,6 @@ B images, V image tokens over all levels, T text tokens, Q queries, d model widt
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -27,6 +26,7 @@ from sdpt_engine.backbones.base import (
     FusionSite,
 )
 from sdpt_engine.backbones.layers import (
+    centres_in_maps,
     fusion_site,
     maps_of,
     naming_logits,
@@ -34,8 +34,11 @@ from sdpt_engine.backbones.layers import (
     run_decoder,
     run_encoder,
 )
+from sdpt_engine.backbones.sites import digest_of
 from sdpt_engine.backbones.text import encode_caption
+from sdpt_engine.decoding import class_scores
 from sdpt_engine.device import precision
+from sdpt_engine.losses import Target, detection_loss
 from sdpt_engine.types import ObjectClass, Pixels
 from sdpt_engine.vocabulary import make_captions
 
@@ -64,7 +67,7 @@ class GroundingDinoDetector:
         self._model: Any = model.to(device).eval().requires_grad_(False)
         self._tokenizer = tokenizer
         self._preprocess = preprocess
-        self.digest = _digest(self.fusion_sites())
+        self.digest = digest_of(self.fusion_sites())
 
     @property
     def width(self) -> int:
@@ -126,6 +129,18 @@ class GroundingDinoDetector:
             positions=tuple(position[0].cpu() for position in positions),
             size_wh=(width, height),
         )
+
+    def token_centres(self, image: EncodedImage) -> Tensor:
+        shapes = tuple((level.shape[-2], level.shape[-1]) for level in image.levels)
+        return centres_in_maps(shapes, self.device)
+
+    def loss(
+        self, output: DetectorOutput, targets: Sequence[Target], caption: Caption
+    ) -> tuple[Tensor, dict[str, float]]:
+        return detection_loss(output, targets, caption)
+
+    def candidates(self, output: DetectorOutput, caption: Caption) -> tuple[Tensor, Tensor]:
+        return class_scores(output.logits, caption), output.boxes
 
     def detect(
         self,
@@ -251,11 +266,3 @@ def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _flat(maps: Sequence[Tensor]) -> Tensor:
     return torch.stack(list(maps)).flatten(2).transpose(1, 2)  # [B, h*w, d]
-
-
-def _digest(sites: Sequence[FusionSite]) -> str:
-    digest = hashlib.sha256()
-    for site in sites:
-        for projection in (site.image_projection, site.text_projection):
-            digest.update(projection.weight.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
