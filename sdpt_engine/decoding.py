@@ -48,7 +48,8 @@ def to_prediction(
     corners = cxcywh_to_xyxy(boxes) * scale
     corners = torch.minimum(corners.clamp(min=0.0), scale)
     is_real = ((corners[:, 2:] - corners[:, :2]) >= 1.0).all(dim=-1)  # a pixel at least
-    query, label = torch.nonzero((scores >= min_score) & is_real[:, None], as_tuple=True)
+    is_likely = (scores >= min_score) & (scores > 0)  # 0 stands where a class was not asked for
+    query, label = torch.nonzero(is_likely & is_real[:, None], as_tuple=True)
     flat = scores[query, label]
     order = flat.argsort(descending=True, stable=True)[: 4 * max_detections]
     query, label, flat = query[order], label[order], flat[order]

@@ -76,3 +76,33 @@ def test_gradient_reaches_every_token_and_nothing_else(
     gradients = [p.grad for p in prompts.parameters()]
     assert all(g is not None and torch.isfinite(g).all() and g.any() for g in gradients)
     assert all(p.grad is None for p in tiny_detector.model.parameters())
+
+
+def test_entering_behind_the_first_layer_changes_no_result(
+    tiny_detector: Detector, classes: Classes, inputs: Inputs
+) -> None:
+    prompts = make_prompts(tiny_detector, classes, layers="last-1")
+    images, text = inputs
+    whole = proposals(tiny_detector, inputs, prompts)
+    entered = tiny_detector.advanced(images, text, prompts.first_layer)
+    assert [image.layer for image in entered] == [1, 1]
+    replayed = proposals(tiny_detector, (entered, text), prompts)
+    assert torch.allclose(replayed[0], whole[0], atol=1e-5)
+    assert torch.allclose(replayed[1], whole[1], atol=1e-5)
+
+
+def test_images_that_have_passed_a_prompted_layer_are_refused(
+    tiny_detector: Detector, classes: Classes, inputs: Inputs
+) -> None:
+    entered = tiny_detector.advanced(*inputs, 1)
+    with pytest.raises(ValueError, match="Encode them anew"):
+        tiny_detector.detect(entered, inputs[1], make_prompts(tiny_detector, classes))
+
+
+def test_the_same_prompt_gives_the_same_twice(
+    tiny_detector: Detector, classes: Classes, inputs: Inputs
+) -> None:
+    prompts = make_prompts(tiny_detector, classes)
+    first, second = (proposals(tiny_detector, inputs, prompts) for _ in range(2))
+    assert torch.equal(first[0], second[0])
+    assert torch.equal(first[1], second[1])
