@@ -173,7 +173,7 @@ def losses_of(model: GlipModel, batch: Batch) -> Losses:
 def _tell(step: int, losses: Losses) -> None:
     if step % 50 == 0:
         parts = (losses.naming, losses.placing, losses.centerness)
-        print(step, " ".join(f"{float(part):.3f}" for part in parts), flush=True)  # noqa: T201
+        print(step, " ".join(f"{part.item():.3f}" for part in parts), flush=True)  # noqa: T201
 
 
 def main() -> None:
@@ -182,7 +182,7 @@ def main() -> None:
     )
     parser.add_argument("output", type=Path, help="the folder for --backbone")
     parser.add_argument("--scenes", type=int, default=800, help="scenes to learn from (800)")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=1200, help="(1200)")
     parser.add_argument("--batch", type=int, default=6, help="scenes per step (6)")
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args()
@@ -194,7 +194,7 @@ def main() -> None:
         seed=words.seed,
         on_step=_tell,
     )
-    model.save_pretrained(words.output)
+    model.half().save_pretrained(words.output)  # read again in full precision
 
 
 if __name__ == "__main__":
