@@ -43,6 +43,9 @@ class Adaptation(Protocol):
         Gives the text to run it with.
         """
 
+    def move_to(self, step: int, total_steps: int) -> None:
+        """Hear how many steps are done; for what follows a schedule and not a gradient."""
+
     def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
         """The last word on the detector's output; most return it as it is."""
 

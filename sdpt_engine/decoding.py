@@ -73,7 +73,7 @@ def _without_duplicates(
     same = labels[:, None] == labels[None, :]
     clashes = torch.where(same, overlap > nms_iou, overlap > duplicate_iou).cpu().numpy()
     alive = np.ones(len(boxes), dtype=bool)
-    for index in range(len(boxes)):
+    for index in np.flatnonzero(np.triu(clashes, 1).any(axis=1)):  # the others suppress nothing
         if alive[index]:
             alive[index + 1 :] &= ~clashes[index, index + 1 :]
     return torch.from_numpy(np.flatnonzero(alive)).to(boxes.device)

@@ -173,6 +173,7 @@ class Fit:
             [train.view(index) for index in range(len(train))],
             [asked.text for asked in train.asked],
         )
+        self.adaptation.move_to(0, self.config.steps)
         self.progress = _Progress(
             step=0,
             num_drawn=0,
@@ -227,6 +228,7 @@ class Fit:
         self.optimizer.step()
         progress.num_drawn += progress.batch_size
         progress.step += 1
+        self.adaptation.move_to(progress.step, self.config.steps)
         return loss, parts, float(self.optimizer.param_groups[0]["lr"])
 
     def _backward_within_memory(self) -> tuple[float, dict[str, float]]:

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from sdpt_engine.asking import ask
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.checkpoint import CHECKPOINT_NAME
@@ -281,17 +279,13 @@ def _result(
         judged=judged,
         steps=steps,
         seconds=seconds,
-        trainable_parameters=_num_numbers(best.tensors),
+        trainable_parameters=job.new_prompts().num_trainable(),
         stopped_early=steps < job.config.steps,
     )
 
 
 def _named(figures: _Figures) -> dict[str, Metrics]:
     return {f.name: getattr(figures, f.name) for f in dataclasses.fields(figures)}
-
-
-def _num_numbers(tensors: dict[str, Tensor]) -> int:
-    return sum(tensor.numel() for tensor in tensors.values())
 
 
 def _digest_of(

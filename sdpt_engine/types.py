@@ -115,7 +115,9 @@ class PromptConfig:
     init: str = "uniform"
     """uniform in -1..1 (the paper) | near_zero | data (means of labelled boxes and their phrases)."""
     logit_bias: float = 0.0
-    """Start of what is added to shared tokens' logits; 0 is the published method, -4 starts near the frozen model."""
+    """Added to shared tokens' logits, at the start if it is learnt; 0 is the published method."""
+    fades_in: bool = True
+    """Whether the shared tokens fade in over the first twentieth of the steps, so that step 0 is zero-shot."""
     learns_bias: bool = False
     """Whether each shared token learns its own logit bias from there."""
     learns_gates: bool = False

@@ -35,8 +35,9 @@ ABLATIONS = (
     *(f"sdpt:init={init}" for init in ("near_zero", "data")),
     "sdpt:is_anchored=no",
     "sdpt:anchors_image=yes",
-    "sdpt:logit_bias=-4",
-    "sdpt:logit_bias=-4,learns_bias=yes",
+    "sdpt:fades_in=no",
+    "sdpt:logit_bias=-3",
+    "sdpt:logit_bias=-3,learns_bias=yes",
     "sdpt:learns_gates=yes",
     *(f"sdpt:rate={rate}" for rate in (0.03, 0.1, 1.0)),
 )

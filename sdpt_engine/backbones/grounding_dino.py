@@ -8,7 +8,8 @@ B images, V image tokens over all levels, T text tokens, Q queries, d model widt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -65,8 +66,8 @@ class GroundingDinoDetector:
         """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
         # eval: with dropout and drop path on, targets are noisy and nothing may be cached.
         self._model: Any = model.to(device).eval().requires_grad_(False)
-        self._tokenizer = tokenizer
-        self._preprocess = preprocess
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
         self.digest = digest_of(self.fusion_sites())
 
     @property
@@ -92,7 +93,7 @@ class GroundingDinoDetector:
 
     def captions(self, classes: Sequence[ObjectClass]) -> list[Caption]:
         return make_captions(
-            self._tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
+            self.tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
         )
 
     def head_parameters(self) -> dict[str, nn.Parameter]:
@@ -108,27 +109,38 @@ class GroundingDinoDetector:
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
-        return [self._encode_image(image) for image in images]
+        is_gpu = self.device.type == "cuda"
+        encoded: dict[int, EncodedImage] = {}
+        with ThreadPoolExecutor(1, thread_name_prefix="preprocess") as ahead:
+            waiting = [ahead.submit(self.preprocess, image) for image in images]
+            groups = _alike([w.result() for w in waiting]) if is_gpu else _singly(waiting)
+            for places, pixels in groups:
+                levels, positions = self._encode_pixels(pixels)
+                for row, place in enumerate(places):
+                    height, width = images[place].shape[:2]
+                    encoded[place] = EncodedImage(
+                        levels=tuple(level[row] for level in levels),
+                        positions=tuple(position[row] for position in positions),
+                        size_wh=(width, height),
+                    )
+        return [encoded[place] for place in range(len(images))]
 
-    def _encode_image(self, image: Pixels) -> EncodedImage:
+    def _encode_pixels(self, pixels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Projected maps and their positions, level by level on the CPU, of [B, 3, h, w]."""
         base = self._model.model
-        pixels = self._preprocess(image)[None].to(self.device)  # [1, 3, h, w]
+        pixels = pixels.to(self.device)
         mask = torch.ones(pixels.shape[0], *pixels.shape[-2:], dtype=torch.long, device=self.device)
-        features, positions = base.backbone(pixels, mask)
-        levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
-        positions = list(positions)
-        for number in range(len(levels), base.config.num_feature_levels):
-            source = features[-1][0] if number == len(features) else levels[-1]
-            level = base.input_proj_vision[number](source)
-            level_mask = torch.ones(1, *level.shape[-2:], dtype=torch.bool, device=self.device)
-            levels.append(level)
-            positions.append(base.backbone.position_embedding(level, level_mask))
-        height, width = image.shape[:2]
-        return EncodedImage(
-            levels=tuple(level[0].cpu() for level in levels),
-            positions=tuple(position[0].cpu() for position in positions),
-            size_wh=(width, height),
-        )
+        with precision(self.device):
+            features, positions = base.backbone(pixels, mask)
+            levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
+            positions = list(positions)
+            for number in range(len(levels), base.config.num_feature_levels):
+                source = features[-1][0] if number == len(features) else levels[-1]
+                level = base.input_proj_vision[number](source)
+                level_mask = torch.ones_like(level[:, 0], dtype=torch.bool)
+                levels.append(level)
+                positions.append(base.backbone.position_embedding(level, level_mask))
+        return [level.float().cpu() for level in levels], [p.float().cpu() for p in positions]
 
     def token_centres(self, image: EncodedImage) -> Tensor:
         shapes = tuple((level.shape[-2], level.shape[-1]) for level in image.levels)
@@ -194,9 +206,13 @@ class GroundingDinoDetector:
         for number in range(len(images[0].levels)):
             maps = [image.levels[number] for image in images]
             size = (max(m.shape[-2] for m in maps), max(m.shape[-1] for m in maps))
-            valid = torch.stack([_padded(torch.ones(1, *m.shape[-2:]), size)[0] > 0 for m in maps])
-            sources.append(_flat([_padded(m, size) for m in maps]))
-            position = _flat([_padded(image.positions[number], size) for image in images])
+            valid = torch.zeros(len(maps), *size, dtype=torch.bool)
+            for own, level in zip(valid, maps, strict=True):
+                own[: level.shape[-2], : level.shape[-1]] = True
+            # Where nothing is padded, a position depends on the size alone.
+            placed = images[:1] if valid.all() else images
+            sources.append(_rows(maps, size))
+            position = _rows([image.positions[number] for image in placed], size)
             places.append(position.to(self.device) + base.level_embed[number])
             masks.append(valid.flatten(1))
             shapes.append(size)
@@ -260,9 +276,22 @@ class GroundingDinoDetector:
         )
 
 
-def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.pad(level, (0, size[1] - level.shape[-1], 0, size[0] - level.shape[-2]))
+def _singly(waiting: Sequence[Future[Tensor]]) -> Iterator[tuple[list[int], Tensor]]:
+    """One image after the other, while the next is prepared: on a CPU, one image's maps fit its caches."""
+    for place, pixels in enumerate(waiting):
+        yield [place], pixels.result()[None]
 
 
-def _flat(maps: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(maps)).flatten(2).transpose(1, 2)  # [B, h*w, d]
+def _alike(pixels: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]:
+    """Places and pixels [B, 3, h, w] of images of one size."""
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for place, image in enumerate(pixels):
+        by_size.setdefault(tuple(image.shape), []).append(place)
+    for places in by_size.values():
+        yield places, torch.stack([pixels[place] for place in places])
+
+
+def _rows(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Maps [d, h, w], zeros around up to `size`, as image tokens [B, h w, d]."""
+    padded = [F.pad(m, (0, size[1] - m.shape[-1], 0, size[0] - m.shape[-2])) for m in maps]
+    return torch.stack([m.flatten(1).T for m in padded])

@@ -16,7 +16,7 @@ from sdpt_engine.baselines.plain import PlainAdaptation
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, EncodedText
 
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 1e-2
 RANK = 8
 _NAME = "default"
 

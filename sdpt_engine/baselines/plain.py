@@ -35,6 +35,9 @@ class PlainAdaptation:
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         yield text
 
+    def move_to(self, step: int, total_steps: int) -> None:
+        """Nothing follows a schedule."""
+
     def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
         return output
 

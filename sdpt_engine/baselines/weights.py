@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, EncodedText
 
 HEADS_LEARNING_RATE = 1e-3
-BODY_LEARNING_RATE = 3e-4
+BODY_LEARNING_RATE = 1e-3
 
 
 class WeightTuning(PlainAdaptation):

@@ -11,16 +11,10 @@ from pathlib import Path
 import torch
 
 from sdpt_engine.bench.few_shot import Plan, cells, run_set
-from sdpt_engine.bench.rows import ROWS_NAME, Row, append_row, read_rows
+from sdpt_engine.bench.rows import ROWS_NAME, Key, Row, append_row, read_rows
+from sdpt_engine.environment import CALM_CPU
 
 _LOOK_EVERY_S = 1.0
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-    # Blocks of some MB are used again instead of being given back to the system at every step.
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**32),
-}
 
 
 def run_plan(
@@ -45,7 +39,7 @@ def run_plan(
         for c in cells(plan, seed)
     }
     total = len(wanted - done)
-    for name, value in WORKER_ENVIRONMENT.items():
+    for name, value in {**CALM_CPU, "OMP_NUM_THREADS": "1"}.items():
         os.environ.setdefault(name, value)  # a process reads them when it starts
     with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
         pending = {
@@ -65,9 +59,12 @@ def _run_part(
     plan: Plan,
     folder: Path,
     seed: int,
-    done: frozenset[tuple[str, str, float, int, int]],
+    done: frozenset[Key],
     path: Path,
 ) -> None:
     torch.set_num_threads(1)
+    starter = os.getppid()
     for row in run_set(plan, folder, seed, done):
         append_row(path, row)
+        if os.getppid() != starter:  # whoever asked is gone: nobody waits for the rest
+            return

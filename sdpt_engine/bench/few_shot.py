@@ -22,6 +22,7 @@ from sdpt_engine.data import ViewCache
 from sdpt_engine.fitting import Fit, Material
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
+from sdpt_engine.prompt import PromptSet
 from sdpt_engine.tuning import tune
 from sdpt_engine.types import Example, Metrics, StepReport, TuneConfig
 
@@ -131,7 +132,7 @@ class _Bench:
 
         def began(_step: int, _last: int, _zero_shot: Metrics) -> None:
             nonlocal step0
-            if method.is_trained:
+            if isinstance(adaptation, PromptSet):  # the rivals start at zero-shot by their nature
                 step0 = self._judge(fit, adaptation).ap
 
         fit.run(on_begin=began, on_step=stepped)

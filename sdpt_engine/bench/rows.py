@@ -53,12 +53,15 @@ def append_row(path: Path, row: Row) -> None:
 
 
 def read_rows(path: Path) -> list[Row]:
-    """All rows of the file, none where there is none. A line cut by a kill is left out."""
+    """All rows of the file, none where there is none.
+
+    A line cut by a kill is left out, and a run that was written twice counts once.
+    """
     if not path.exists():
         return []
     kinds: dict[str, type] = {"dataset": str, "method": str, "shots": int, "seed": int}
     kinds |= {"num_images": int, "trained": int, "steps": int}
-    found = []
+    found: dict[Key, Row] = {}
     with path.open(newline="", encoding="utf-8") as stream:
         for line in csv.DictReader(stream):
             if None in line.values() or line["dataset"] == "dataset":
@@ -66,8 +69,9 @@ def read_rows(path: Path) -> list[Row]:
             values: dict[str, Any] = {
                 k: kinds.get(k, float)(v) for k, v in line.items() if k != "kept"
             }
-            found.append(Row(**values, kept=line["kept"] == "True"))
-    return found
+            row = Row(**values, kept=line["kept"] == "True")
+            found.setdefault(row.key, row)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ def test_file_holds_the_learnt_tensors_and_nothing_else(
 ) -> None:
     stored = load_file(bundle.save(tmp_path / "b") / "prompt.safetensors")
     expected = {f"layers.{n}.{kind}" for n in (0, 1) for kind in ("shared", "anchored")}
+    expected.add("presence")
     assert set(stored) == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
 

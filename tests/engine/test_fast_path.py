@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from transformers.models.grounding_dino.modeling_grounding_dino import MultiScaleDeformableAttention
 
+from sdpt_engine.backbones import grounding_dino
 from sdpt_engine.backbones.base import Detector, DetectorOutput, EncodedImage, EncodedText
 from sdpt_engine.backbones.deformable import sample
+from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.device import precision
 from sdpt_engine.folding import attend_folded, is_foldable
@@ -209,3 +211,39 @@ def test_the_processor_computes_in_full_precision() -> None:
     with precision(torch.device("cpu")):
         assert not torch.is_autocast_enabled("cpu")
         assert (torch.rand(2, 2) @ torch.rand(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("wants_gradient", [False, True])
+def test_folded_batch_norms_change_no_feature_map(wants_gradient: bool) -> None:
+    torch.manual_seed(0)
+    network = EfficientNetLite0()
+    images = torch.randn(2, 3, 64, 64)
+    network(images)  # in training mode: fills the running statistics
+    network.eval()
+    with torch.set_grad_enabled(wants_gradient):
+        expected = network(images)
+        fold_batch_norms(network)
+        actual = network(images)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in network.modules())
+    for mine, theirs in zip(actual, expected, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_half_precision_runs_through_and_leaves_gradients_whole(
+    tiny_dino: GroundingDinoDetector,
+    classes: Classes,
+    dino_inputs: Inputs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a GPU does, tried on the processor: half precision inside, full precision in what is learnt."""
+    prompts = make_prompts(tiny_dino, classes)
+    plain = gradients(tiny_dino, dino_inputs, prompts)
+    monkeypatch.setattr(
+        grounding_dino, "precision", lambda _: torch.autocast("cpu", dtype=torch.bfloat16)
+    )
+    encoded = tiny_dino.encode_images([np.zeros((64, 64, 3), np.uint8)])
+    halved = gradients(tiny_dino, dino_inputs, prompts)
+    assert all(level.dtype == torch.float32 for level in encoded[0].levels)
+    for mine, theirs in zip(halved, plain, strict=True):
+        assert mine.dtype == torch.float32
+        assert torch.nn.functional.cosine_similarity(mine.flatten(), theirs.flatten(), 0) > 0.9

@@ -93,7 +93,7 @@ def test_tuning_later_layers_only_starts_from_kept_states(
 ) -> None:
     config = dataclasses.replace(QUICK, prompt=PromptConfig(layers="last-1", init="data"))
     result = tune(detector, scenes.train[:3], [], config, categories=CLASSES)
-    assert set(result.bundle.tensors) == {"layers.1.shared", "layers.1.anchored"}
+    assert set(result.bundle.tensors) == {"layers.1.shared", "layers.1.anchored", "presence"}
     assert result.steps == QUICK.steps
 
 
