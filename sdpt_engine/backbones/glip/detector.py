@@ -29,6 +29,7 @@ from sdpt_engine.backbones.glip.captions import detection_captions
 from sdpt_engine.backbones.glip.context import encode_caption
 from sdpt_engine.backbones.glip.dense import DenseOutput, dense_output, shown, side_by_side
 from sdpt_engine.backbones.glip.grid import Grid
+from sdpt_engine.backbones.glip.lean import lean_attention
 from sdpt_engine.backbones.glip.model import GlipModel
 from sdpt_engine.backbones.glip.preprocess import to_batch, to_input
 from sdpt_engine.backbones.glip.tuning_loss import tuning_loss
@@ -173,7 +174,8 @@ class GlipDetector:
             own = [image.words for image in images if image.words is not None]
             words = torch.stack(own).to(self.device)
         mask = self._text_mask(text.caption).expand(len(images), -1)
-        return self._model.fuse(levels, words, mask, first=images[0].layer, last=last)
+        with lean_attention(self._model.tower):
+            return self._model.fuse(levels, words, mask, first=images[0].layer, last=last)
 
     def _text_mask(self, caption: Caption) -> Tensor:
         """int64 [T], 1 on the tokens that the tower sees."""
