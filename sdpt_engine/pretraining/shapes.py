@@ -1,4 +1,4 @@
-"""Cut-outs that need no source: plain shapes in plain colours, "red disc" or "blue star", drawn with Pillow."""
+"""Scenes that need no source: plain shapes in plain colours, "red disc" or "blue star", drawn with Pillow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
 from sdpt_engine.pretraining.material import CutOut, Material, trim
 
 COLOURS = {
@@ -18,6 +19,7 @@ COLOURS = {
 }
 SHAPES = ("disc", "square", "triangle", "ring", "star")
 STYLE = "shape"
+SCENE_WH = (160, 128)
 _SHEET_PX = 96
 _Points = list[tuple[float, float]]
 
@@ -62,4 +64,29 @@ def _around(tips: int, waist: float) -> _Points:
     return [
         (centre + radius * math.sin(angle), centre - radius * math.cos(angle))
         for radius, angle in zip(radii, angles, strict=True)
+    ]
+
+
+def scene_settings() -> SceneSettings:
+    """Few objects, each with a box, none turned over."""
+    return SceneSettings(
+        sizes_wh=(SCENE_WH,),
+        max_objects=5,
+        max_distractors=2,
+        small_share=0.0,
+        crowded_share=0.1,
+        object_size=(0.2, 0.5),
+        single_size=(0.3, 0.6),
+        turned_share=0.0,
+        camera_strength=0.3,
+        backgrounds=("gradient", "speckle", "marble", "cloth"),
+    )
+
+
+def compose_shapes(number: int, concepts: Sequence[str], *, seed: int) -> list[Scene]:
+    """Scenes of `concepts`, by index: the same seed gives the same."""
+    material, settings = shape_material(concepts), scene_settings()
+    return [
+        compose(material, concepts, seed=seed, index=index, settings=settings)
+        for index in range(number)
     ]

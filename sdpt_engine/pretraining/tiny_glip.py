@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,14 +22,19 @@ from sdpt_engine.backbones.glip.captions import class_tokens, detection_captions
 from sdpt_engine.backbones.glip.config import BertSizes, InputSettings, SwinSizes
 from sdpt_engine.backbones.glip.loss import LabelledBoxes, Losses, glip_losses, make_targets
 from sdpt_engine.backbones.glip.preprocess import to_batch, to_input
-from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
-from sdpt_engine.pretraining.shapes import COLOURS, SHAPES, shape_concepts, shape_material
+from sdpt_engine.pretraining.composer import Scene
+from sdpt_engine.pretraining.shapes import (
+    COLOURS,
+    SCENE_WH,
+    SHAPES,
+    compose_shapes,
+    shape_concepts,
+)
 from sdpt_engine.types import ObjectClass
 
 SPECIAL_WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".")
 UNTAUGHT_WORDS = ("gadget", "gizmo", "widget", "doodad")
 VOCABULARY = (*SPECIAL_WORDS, *COLOURS, *SHAPES, *UNTAUGHT_WORDS)
-SCENE_WH = (160, 128)  # sides that need neither resizing nor padding
 NUM_NAMED = 8  # concepts in a caption
 PEAK_LR, WEIGHT_DECAY, GRADIENT_CLIP, WARM_UP_SHARE = 2e-3, 1e-4, 1.0, 0.1
 
@@ -58,32 +64,6 @@ def tiny_config() -> GlipConfig:
             min_size_px=min(SCENE_WH), max_size_px=max(SCENE_WH), max_text_tokens=64
         ),
     )
-
-
-def scene_settings() -> SceneSettings:
-    """Few objects, each with a box, none turned over."""
-    return SceneSettings(
-        sizes_wh=(SCENE_WH,),
-        max_objects=5,
-        max_distractors=2,
-        small_share=0.0,
-        crowded_share=0.1,
-        object_size=(0.2, 0.5),
-        single_size=(0.3, 0.6),
-        turned_share=0.0,
-        camera_strength=0.3,
-        backgrounds=("gradient", "speckle", "marble", "cloth"),
-    )
-
-
-def compose_scenes(number: int, *, seed: int) -> list[Scene]:
-    """Scenes of all concepts, by index: the same seed gives the same."""
-    material, settings = shape_material(), scene_settings()
-    names = shape_concepts()
-    return [
-        compose(material, names, seed=seed, index=index, settings=settings)
-        for index in range(number)
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +110,7 @@ def train(
 
 
 def make_batch(
-    model: GlipModel, tokenizer: object, scenes: Sequence[Scene], draw: random.Random
+    model: GlipModel, tokenizer: Any, scenes: Sequence[Scene], draw: random.Random
 ) -> Batch:
     """What the scenes show is named, with others that they do not show, in any order; half are mirrored."""
     shown = sorted({concept for scene in scenes for concept in scene.concepts})
@@ -188,7 +168,7 @@ def main() -> None:
     words = parser.parse_args()
     torch.set_num_threads(1)
     model = train(
-        compose_scenes(words.scenes, seed=words.seed),
+        compose_shapes(words.scenes, shape_concepts(), seed=words.seed),
         steps=words.steps,
         batch_size=words.batch,
         seed=words.seed,

@@ -13,9 +13,7 @@ import numpy as np
 from PIL import Image
 
 from sdpt_engine import ObjectClass
-from sdpt_engine.pretraining.composer import compose
-from sdpt_engine.pretraining.shapes import shape_material
-from sdpt_engine.pretraining.tiny_glip import scene_settings
+from sdpt_engine.pretraining.shapes import compose_shapes
 from sdpt_engine.types import Example
 
 TINY_GLIP = Path(__file__).parents[2] / "fixtures" / "tiny_glip"
@@ -27,10 +25,9 @@ CLASSES = tuple(ObjectClass(number, name, name) for number, name in enumerate(NA
 def write_scenes(folder: Path, number: int, *, seed: int) -> list[Example]:
     """`number` new pictures in `folder`, fully labelled."""
     folder.mkdir(parents=True, exist_ok=True)
-    material, shown = shape_material(), list(MEANINGS.values())
+    shown = list(MEANINGS.values())
     examples = []
-    for index in range(number):
-        scene = compose(material, shown, seed=seed, index=index, settings=scene_settings())
+    for index, scene in enumerate(compose_shapes(number, shown, seed=seed)):
         path = folder / f"scene_{seed}_{index:03d}.png"
         Image.fromarray(scene.pixels).save(path)
         labels = np.array([shown.index(concept) for concept in scene.concepts], np.int64)
