@@ -17,7 +17,6 @@ from sdpt_engine.adaptation import Adaptation
 from sdpt_engine.checkpoint import load_checkpoint, save_checkpoint
 from sdpt_engine.data import View, ViewCache
 from sdpt_engine.errors import NonFiniteLossError, TuneInterrupted
-from sdpt_engine.losses import detection_loss
 from sdpt_engine.metrics import evaluate, metrics_from_dict
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.schedule import learning_rate_factor
@@ -262,7 +261,7 @@ class Fit:
         images = [view.images[number] for view in views]
         output = self.detector.detect(images, text, self.adaptation)
         targets = [view.target(number).to(self.detector.device) for view in views]
-        return detection_loss(output, targets, text.caption)
+        return self.detector.loss(output, targets, text.caption)
 
     def _draw(self) -> list[View]:
         """The next batch. It follows from seed and position alone, so no generator needs saving."""

@@ -8,7 +8,6 @@ B images, V image tokens over all levels, T text tokens, Q queries, d model widt
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -28,6 +27,7 @@ from sdpt_engine.backbones.base import (
     FusionSite,
 )
 from sdpt_engine.backbones.layers import (
+    centres_in_maps,
     fusion_site,
     maps_of,
     naming_logits,
@@ -35,8 +35,11 @@ from sdpt_engine.backbones.layers import (
     run_decoder,
     run_encoder,
 )
+from sdpt_engine.backbones.sites import digest_of
 from sdpt_engine.backbones.text import encode_caption
+from sdpt_engine.decoding import class_scores
 from sdpt_engine.device import precision
+from sdpt_engine.losses import Target, detection_loss
 from sdpt_engine.types import ObjectClass, Pixels
 from sdpt_engine.vocabulary import make_captions
 
@@ -65,7 +68,7 @@ class GroundingDinoDetector:
         self._model: Any = model.to(device).eval().requires_grad_(False)
         self.tokenizer = tokenizer
         self.preprocess = preprocess
-        self.digest = _digest(self.fusion_sites())
+        self.digest = digest_of(self.fusion_sites())
 
     @property
     def width(self) -> int:
@@ -138,6 +141,18 @@ class GroundingDinoDetector:
                 levels.append(level)
                 positions.append(base.backbone.position_embedding(level, level_mask))
         return [level.float().cpu() for level in levels], [p.float().cpu() for p in positions]
+
+    def token_centres(self, image: EncodedImage) -> Tensor:
+        shapes = tuple((level.shape[-2], level.shape[-1]) for level in image.levels)
+        return centres_in_maps(shapes, self.device)
+
+    def loss(
+        self, output: DetectorOutput, targets: Sequence[Target], caption: Caption
+    ) -> tuple[Tensor, dict[str, float]]:
+        return detection_loss(output, targets, caption)
+
+    def candidates(self, output: DetectorOutput, caption: Caption) -> tuple[Tensor, Tensor]:
+        return class_scores(output.logits, caption), output.boxes
 
     def detect(
         self,
@@ -280,11 +295,3 @@ def _rows(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Maps [d, h, w], zeros around up to `size`, as image tokens [B, h w, d]."""
     padded = [F.pad(m, (0, size[1] - m.shape[-1], 0, size[0] - m.shape[-2])) for m in maps]
     return torch.stack([m.flatten(1).T for m in padded])
-
-
-def _digest(sites: Sequence[FusionSite]) -> str:
-    digest = hashlib.sha256()
-    for site in sites:
-        for projection in (site.image_projection, site.text_projection):
-            digest.update(projection.weight.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()

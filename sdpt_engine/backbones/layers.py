@@ -22,6 +22,7 @@ from torch.utils.checkpoint import checkpoint
 
 from sdpt_engine.backbones.base import FusionSite
 from sdpt_engine.backbones.deformable import sample
+from sdpt_engine.backbones.sites import attention_site
 from sdpt_engine.extra_tokens import SeenBeside
 from sdpt_engine.folding import is_foldable
 from sdpt_engine.fusion import attend
@@ -78,19 +79,8 @@ def run_encoder(
 
 def fusion_site(number: int, layer: Any) -> FusionSite:
     """Where a prompt attaches in transformers' encoder layer `number`."""
-    attention = layer.fusion_layer.attn
-    return FusionSite(
-        layer=number,
-        attention=attention,
-        image_projection=attention.vision_proj,
-        text_projection=attention.text_proj,
-        image_values=attention.values_vision_proj,
-        text_values=attention.values_text_proj,
-        image_output=attention.out_vision_proj,
-        text_output=attention.out_text_proj,
-        text_norm=layer.fusion_layer.layer_norm_text,
-        num_heads=int(attention.num_heads),
-    )
+    fusion = layer.fusion_layer
+    return attention_site(number, fusion.attn, fusion.layer_norm_text)
 
 
 def maps_of(inputs: dict[str, Any]) -> Maps:
@@ -179,7 +169,7 @@ def _per_sample(numbers: Tensor, points: int, scale: float = 1.0) -> Tensor:
 
 def _pixel_centres(maps: Maps) -> Tensor:
     """Where each image token lies in each level, in pixels (0 = the first pixel's centre): [1 or B, V, L, 2]."""
-    centres = _centres(maps.shapes, maps.valid_ratios.device)[None]
+    centres = centres_in_maps(maps.shapes, maps.valid_ratios.device)[None]
     if maps.padding is not None:
         own = maps.valid_ratios.repeat_interleave(
             torch.tensor([h * w for h, w in maps.shapes], device=centres.device), dim=1
@@ -191,7 +181,7 @@ def _pixel_centres(maps: Maps) -> Tensor:
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # what is kept must serve training too
-def _centres(shapes: Shapes, device: torch.device) -> Tensor:
+def centres_in_maps(shapes: Shapes, device: torch.device) -> Tensor:
     """Centre (x, y) of each token as a share of its own map, [V, 2]."""
     levels = []
     for height, width in shapes:
@@ -230,7 +220,7 @@ def proposals(base: Any, image: Tensor, maps: Maps) -> tuple[Tensor, Tensor]:
 def _anchors(shapes: Shapes, device: torch.device) -> tuple[Tensor, Tensor | None]:
     """Boxes of 0.05 and twice as much each level, as logits [1, V, 4], infinite too near to the border."""
     sides = [torch.full((h * w, 2), 0.05 * 2.0**level) for level, (h, w) in enumerate(shapes)]
-    boxes = torch.cat((_centres(shapes, device), torch.cat(sides).to(device)), -1)[None]
+    boxes = torch.cat((centres_in_maps(shapes, device), torch.cat(sides).to(device)), -1)[None]
     is_outside = ~((boxes > 0.01) & (boxes < 0.99)).all(-1, keepdim=True)
     logits = torch.log(boxes / (1 - boxes)).masked_fill(is_outside, math.inf)
     return logits, is_outside if is_outside.any() else None

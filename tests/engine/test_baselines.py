@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from sdpt_engine.adaptation import Adaptation, num_trained
-from sdpt_engine.backbones.base import DetectorOutput, EncodedImage, EncodedText
-from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.backbones.base import Detector, DetectorOutput, EncodedImage, EncodedText
 from sdpt_engine.baselines import METHODS, make_adaptation
 from sdpt_engine.baselines.exemplar import Exemplars
 from sdpt_engine.decoding import class_scores
@@ -19,9 +18,7 @@ Inputs = tuple[list[EncodedImage], EncodedText]
 TRAINED = [name for name, method in METHODS.items() if method.is_trained]
 
 
-def proposals(
-    detector: GroundingDinoDetector, inputs: Inputs, adaptation: Adaptation | None
-) -> Tensor:
+def proposals(detector: Detector, inputs: Inputs, adaptation: Adaptation | None) -> Tensor:
     with torch.no_grad():
         output = detector.detect(*inputs, adaptation)
     return torch.cat((output.proposal_logits, output.proposal_boxes), dim=-1)
@@ -37,7 +34,7 @@ def moved(adaptation: Adaptation) -> Adaptation:
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_trained_rival_changes_the_output_and_leaves_nothing_behind(
-    tiny_detector: GroundingDinoDetector, classes: Classes, inputs: Inputs, name: str
+    tiny_detector: Detector, classes: Classes, inputs: Inputs, name: str
 ) -> None:
     before = proposals(tiny_detector, inputs, None)
     weights = {n: p.clone() for n, p in tiny_detector.model.named_parameters()}
@@ -51,7 +48,7 @@ def test_a_trained_rival_changes_the_output_and_leaves_nothing_behind(
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_gradient_reaches_what_trains_and_nothing_else(
-    tiny_detector: GroundingDinoDetector, classes: Classes, inputs: Inputs, name: str
+    tiny_detector: Detector, classes: Classes, inputs: Inputs, name: str
 ) -> None:
     adaptation = make_adaptation(name, tiny_detector, classes)
     output = tiny_detector.detect(*inputs, adaptation)
@@ -65,7 +62,7 @@ def test_gradient_reaches_what_trains_and_nothing_else(
 
 @pytest.mark.parametrize("name", ["text-offsets", "lora", "heads", "full", "zero-shot"])
 def test_start_is_zero_shot_where_the_method_says_so(
-    tiny_detector: GroundingDinoDetector, classes: Classes, inputs: Inputs, name: str
+    tiny_detector: Detector, classes: Classes, inputs: Inputs, name: str
 ) -> None:
     adaptation = make_adaptation(name, tiny_detector, classes)
     base, start = (proposals(tiny_detector, inputs, a) for a in (None, adaptation))
@@ -74,7 +71,7 @@ def test_start_is_zero_shot_where_the_method_says_so(
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_learnt_tensors_go_out_and_in_again(
-    tiny_detector: GroundingDinoDetector, classes: Classes, inputs: Inputs, name: str
+    tiny_detector: Detector, classes: Classes, inputs: Inputs, name: str
 ) -> None:
     first = moved(make_adaptation(name, tiny_detector, classes))
     second = make_adaptation(name, tiny_detector, classes)
@@ -86,7 +83,7 @@ def test_learnt_tensors_go_out_and_in_again(
 
 
 def test_full_tuning_trains_more_than_a_hundred_times_what_the_prompt_does(
-    tiny_detector: GroundingDinoDetector, classes: Classes
+    tiny_detector: Detector, classes: Classes
 ) -> None:
     sizes = {
         name: num_trained(make_adaptation(name, tiny_detector, classes))
@@ -97,7 +94,7 @@ def test_full_tuning_trains_more_than_a_hundred_times_what_the_prompt_does(
 
 
 def test_context_of_the_text_encoder_leaves_the_caption_as_long_as_it_was(
-    tiny_detector: GroundingDinoDetector, inputs: Inputs
+    tiny_detector: Detector, inputs: Inputs
 ) -> None:
     caption = inputs[1].caption
     context = torch.randn(5, tiny_detector.word_width)

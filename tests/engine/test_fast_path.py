@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers.models.grounding_dino.modeling_grounding_dino import MultiScaleDeformableAttention
 
 from sdpt_engine.backbones import grounding_dino
-from sdpt_engine.backbones.base import DetectorOutput, EncodedImage, EncodedText
+from sdpt_engine.backbones.base import Detector, DetectorOutput, EncodedImage, EncodedText
 from sdpt_engine.backbones.deformable import sample
 from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
@@ -103,11 +103,18 @@ def test_many_tokens_need_less_memory_than_the_samples_would_take() -> None:
 @pytest.mark.parametrize("is_padded", [False, True])
 @pytest.mark.parametrize("num_tokens", [0, 5])
 def test_folded_attention_equals_the_frozen_block(
-    tiny_detector: GroundingDinoDetector, is_padded: bool, num_tokens: int, bias: float | None
+    tiny_detector: Detector, is_padded: bool, num_tokens: int, bias: float | None
 ) -> None:
     site = tiny_detector.fusion_sites()[0]
-    features = tuple(random(2, n, 64, seed=n).float().requires_grad_() for n in (30, 9))
-    prompts = tuple(random(num_tokens, 64, seed=n).float().requires_grad_() for n in (1, 2))
+    widths = (site.image_projection.in_features, site.text_projection.in_features)
+    features = tuple(
+        random(2, n, width, seed=n).float().requires_grad_()
+        for n, width in zip((30, 9), widths, strict=True)
+    )
+    prompts = tuple(
+        random(num_tokens, width, seed=n).float().requires_grad_()
+        for n, width in zip((1, 2), widths, strict=True)
+    )
     masks = (torch.arange(30) >= 21, torch.arange(9) >= 6)
     padding = tuple(m.expand(2, -1) for m in masks) if is_padded else (None, None)
     seen = beside(site, prompts, logit_bias=bias)
@@ -135,7 +142,7 @@ def test_folded_attention_equals_the_frozen_block(
 
 
 def test_attention_that_is_watched_or_replaced_is_not_folded(
-    tiny_detector: GroundingDinoDetector,
+    tiny_detector: Detector,
 ) -> None:
     site = tiny_detector.fusion_sites()[0]
     assert is_foldable(site)
@@ -146,17 +153,15 @@ def test_attention_that_is_watched_or_replaced_is_not_folded(
 
 
 def test_every_output_of_detect_equals_the_whole_model(
-    tiny_detector: GroundingDinoDetector, classes: Classes
+    tiny_dino: GroundingDinoDetector, classes: Classes
 ) -> None:
     image = np.random.default_rng(5).integers(0, 255, (64, 96, 3), dtype=np.uint8)
-    (caption,) = tiny_detector.captions(classes)
+    (caption,) = tiny_dino.captions(classes)
     with torch.no_grad():
-        whole = tiny_detector.model(
+        whole = tiny_dino.model(
             pixel_values=to_pixels(image)[None], input_ids=torch.tensor([caption.input_ids])
         )
-        found = tiny_detector.detect(
-            tiny_detector.encode_images([image]), tiny_detector.encode_text(caption)
-        )
+        found = tiny_dino.detect(tiny_dino.encode_images([image]), tiny_dino.encode_text(caption))
     words = len(caption.input_ids)
     pairs = (
         (found.logits, whole.logits[..., :words]),
@@ -169,14 +174,14 @@ def test_every_output_of_detect_equals_the_whole_model(
 
 
 def test_detecting_leaves_the_whole_model_bit_for_bit(
-    tiny_detector: GroundingDinoDetector, classes: Classes, inputs: Inputs
+    tiny_dino: GroundingDinoDetector, classes: Classes, dino_inputs: Inputs
 ) -> None:
     pixels = torch.rand(1, 3, 64, 96)
-    ids = torch.tensor([inputs[1].caption.input_ids])
+    ids = torch.tensor([dino_inputs[1].caption.input_ids])
     with torch.no_grad():
-        before = tiny_detector.model(pixel_values=pixels, input_ids=ids)
-        tiny_detector.detect(*inputs, make_prompts(tiny_detector, classes))
-        after = tiny_detector.model(pixel_values=pixels, input_ids=ids)
+        before = tiny_dino.model(pixel_values=pixels, input_ids=ids)
+        tiny_dino.detect(*dino_inputs, make_prompts(tiny_dino, classes))
+        after = tiny_dino.model(pixel_values=pixels, input_ids=ids)
     assert torch.equal(before.logits, after.logits)
     assert torch.equal(before.pred_boxes, after.pred_boxes)
 
@@ -189,15 +194,15 @@ def gradients(detector: GroundingDinoDetector, inputs: Inputs, prompts: PromptSe
 
 
 def test_saving_memory_changes_no_gradient(
-    tiny_detector: GroundingDinoDetector, classes: Classes, inputs: Inputs
+    tiny_dino: GroundingDinoDetector, classes: Classes, dino_inputs: Inputs
 ) -> None:
-    prompts = make_prompts(tiny_detector, classes)
-    plain = gradients(tiny_detector, inputs, prompts)
-    tiny_detector.saves_memory = True
+    prompts = make_prompts(tiny_dino, classes)
+    plain = gradients(tiny_dino, dino_inputs, prompts)
+    tiny_dino.saves_memory = True
     try:
-        frugal = gradients(tiny_detector, inputs, prompts)
+        frugal = gradients(tiny_dino, dino_inputs, prompts)
     finally:
-        tiny_detector.saves_memory = False
+        tiny_dino.saves_memory = False
     for mine, theirs in zip(frugal, plain, strict=True):
         torch.testing.assert_close(mine, theirs, atol=1e-5, rtol=1e-5)
 
@@ -225,19 +230,19 @@ def test_folded_batch_norms_change_no_feature_map(wants_gradient: bool) -> None:
 
 
 def test_half_precision_runs_through_and_leaves_gradients_whole(
-    tiny_detector: GroundingDinoDetector,
+    tiny_dino: GroundingDinoDetector,
     classes: Classes,
-    inputs: Inputs,
+    dino_inputs: Inputs,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What a GPU does, tried on the processor: half precision inside, full precision in what is learnt."""
-    prompts = make_prompts(tiny_detector, classes)
-    plain = gradients(tiny_detector, inputs, prompts)
+    prompts = make_prompts(tiny_dino, classes)
+    plain = gradients(tiny_dino, dino_inputs, prompts)
     monkeypatch.setattr(
         grounding_dino, "precision", lambda _: torch.autocast("cpu", dtype=torch.bfloat16)
     )
-    encoded = tiny_detector.encode_images([np.zeros((64, 64, 3), np.uint8)])
-    halved = gradients(tiny_detector, inputs, prompts)
+    encoded = tiny_dino.encode_images([np.zeros((64, 64, 3), np.uint8)])
+    halved = gradients(tiny_dino, dino_inputs, prompts)
     assert all(level.dtype == torch.float32 for level in encoded[0].levels)
     for mine, theirs in zip(halved, plain, strict=True):
         assert mine.dtype == torch.float32

@@ -135,6 +135,16 @@ class GlipConfig:
         (folder / CONFIG_NAME).write_text(text + "\n", encoding="utf-8")
 
 
+def is_glip_folder(folder: Path) -> bool:
+    """Whether its config.json, in either layout, says that a GLIP lies there."""
+    try:
+        document = json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    is_object = isinstance(document, dict)
+    return is_object and ("MODEL" in document or document.get("model_type") == MODEL_TYPE)
+
+
 _PARTS: dict[str, Any] = {
     "swin": SwinSizes,
     "bert": BertSizes,

@@ -5,6 +5,8 @@ B images, C channels in, O channels out, h and w of the map, p and q of the outp
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -36,28 +38,40 @@ class DeformableConv(nn.Module):
         parts = []
         for top in range(0, height, rows):
             part = slice(top, top + rows)
-            operands = (features, offsets[:, :, part], mask[:, :, part])
+            operands = (features, offsets[:, :, part], mask[:, :, part], self.weight, self.bias)
             if torch.is_grad_enabled() and any(operand.requires_grad for operand in operands):
-                # The samples are nine times the map: they are taken again on the way back.
-                parts.append(checkpoint(self._rows, *operands, top, use_reentrant=False))
+                # The samples are nine times the map: they are taken again on the way back. The weights come
+                # along, for others may lie in this module by then.
+                rows_of = partial(_rows, top=top, stride=self.stride)
+                parts.append(checkpoint(rows_of, *operands, use_reentrant=False))
             else:
-                parts.append(self._rows(*operands, top))
+                parts.append(_rows(*operands, top=top, stride=self.stride))
         return torch.cat(parts, dim=2)
 
-    def _rows(self, features: Tensor, offsets: Tensor, mask: Tensor, top: int) -> Tensor:
-        """The output from row `top` on, as many rows as the offsets have."""
-        batch, _, rows, width = mask.shape
-        samples: Tensor = F.grid_sample(
-            features,
-            _places(features, offsets, top=top, stride=self.stride),
-            mode="bilinear",
-            padding_mode="zeros",
-            align_corners=False,
-        )  # [B, C, 9 * rows, width]
-        columns = samples.view(batch, -1, TAPS, rows, width) * mask[:, None]
-        columns = columns.reshape(batch, -1, rows * width)  # [B, C * 9, rows * width]
-        out = self.weight.flatten(1) @ columns + self.bias[:, None]
-        return out.view(batch, -1, rows, width)
+
+def _rows(
+    features: Tensor,
+    offsets: Tensor,
+    mask: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    *,
+    top: int,
+    stride: int,
+) -> Tensor:
+    """The output from row `top` on, as many rows as the offsets have."""
+    batch, _, rows, width = mask.shape
+    samples: Tensor = F.grid_sample(
+        features,
+        _places(features, offsets, top=top, stride=stride),
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=False,
+    )  # [B, C, 9 * rows, width]
+    columns = samples.view(batch, -1, TAPS, rows, width) * mask[:, None]
+    columns = columns.reshape(batch, -1, rows * width)  # [B, C * 9, rows * width]
+    out = weight.flatten(1) @ columns + bias[:, None]
+    return out.view(batch, -1, rows, width)
 
 
 def output_hw(features: Tensor, stride: int) -> tuple[int, int]:

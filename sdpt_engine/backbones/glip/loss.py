@@ -1,6 +1,7 @@
 """What GLIP was trained with, and a prompt is tuned with: naming by tokens, GIoU, centerness.
 
-B images, A anchors over all levels, N boxes of an image, P positives of the batch, T text tokens.
+B images, A anchors over all levels, S those of all images, N boxes of an image, P positives of the batch, T text
+tokens.
 """
 
 from __future__ import annotations
@@ -29,11 +30,20 @@ class LabelledBoxes:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What the head said of all anchors of a batch in a row; the images need not have equally many."""
+
+    logits: Tensor  # [S, T]
+    deltas: Tensor  # [S, 4]
+    centerness: Tensor  # [S]
+
+
+@dataclass(frozen=True, slots=True)
 class Targets:
     """What the head should say. `tokens` covers all anchors, the rest the positives only."""
 
     positives: Tensor  # [P] int64 into the flattened B * A
-    tokens: Tensor  # [B, A, T] 0/1
+    tokens: Tensor  # [B, A, T] 0/1, or [S, T]
     anchors: Tensor  # [P, 4]
     boxes: Tensor  # [P, 4] xyxy, pixels, through the box coder and back
     centerness: Tensor  # [P] in 0..1
@@ -54,15 +64,20 @@ def glip_losses(
     output: HeadOutput, targets: Targets, text_mask: Tensor, settings: LossSettings
 ) -> Losses:
     """Weighted losses. `text_mask` [B, T] is 1 on the tokens that count, [CLS] and separators too."""
-    logits, deltas, centerness = output.flat()
+    said = Said(*(part.flatten(0, 1) for part in output.flat()))
+    weights = (text_mask[:, None] > 0).expand(targets.tokens.shape).flatten(0, 1)
+    return losses_of(said, targets, weights, settings)
+
+
+def losses_of(said: Said, targets: Targets, weights: Tensor, settings: LossSettings) -> Losses:
+    """Weighted losses. `weights` [S, T] say how much each anchor's naming of each token counts."""
     count = max(len(targets.positives), 1)
-    naming = focal_loss(logits, targets.tokens.to(logits.dtype), settings)
-    naming = (naming * (text_mask[:, None] > 0)).sum() / count
-    deltas = deltas.flatten(0, 1)[targets.positives]
-    found = decode(deltas, targets.anchors)
+    wanted = targets.tokens.flatten(0, -2).to(said.logits.dtype)
+    naming = (focal_loss(said.logits, wanted, settings) * weights).sum() / count
+    found = decode(said.deltas[targets.positives], targets.anchors)
     each = giou_loss(found, targets.boxes) * targets.centerness
     placing = each.sum() / targets.centerness.sum() if len(each) else each.sum()
-    middle = centerness.flatten()[targets.positives]
+    middle = said.centerness[targets.positives]
     middling = F.binary_cross_entropy_with_logits(middle, targets.centerness, reduction="sum")
     return Losses(
         naming=settings.token_weight * naming,
@@ -94,6 +109,21 @@ def make_targets(
     own, wanted = torch.cat(places), torch.cat(boxes)
     wanted = decode(encode(wanted, own), own)
     return Targets(torch.cat(positives), tokens, own, wanted, centerness_of(own, wanted))
+
+
+def in_a_row(each: Sequence[Targets]) -> Targets:
+    """The targets of one batch from those of its images [1, A, T], whose anchors may differ: tokens [S, T]."""
+    positives, start = [], 0
+    for image in each:
+        positives.append(image.positives + start)
+        start += image.tokens.shape[1]
+    return Targets(
+        positives=torch.cat(positives),
+        tokens=torch.cat([image.tokens[0] for image in each]),
+        anchors=torch.cat([image.anchors for image in each]),
+        boxes=torch.cat([image.boxes for image in each]),
+        centerness=torch.cat([image.centerness for image in each]),
+    )
 
 
 def _background(num_anchors: int, tokens: Tensor, max_text_tokens: int) -> Tensor:
