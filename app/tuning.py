@@ -35,7 +35,7 @@ class TuneRequest:
 
     steps: int | None = None
     num_tokens: int | None = None
-    is_plain: bool = False  # SDPT as published, without a token per class
+    is_plain: bool = False  # the published SDPT, without a token per class
     seed: int = 0
     val_fraction: float = HELD_OUT_FRACTION
 

@@ -71,6 +71,7 @@ class _Progress:
     num_drawn: int
     batch_size: int
     zero_shot: Metrics
+    saves_memory: bool = False
     looks: list[Look] = field(default_factory=list)
     best: int = 0  # index into looks
     least_loss: float = math.inf
@@ -133,8 +134,21 @@ class Fit:
         should_stop: Callable[[], bool] | None = None,
     ) -> Look:
         """The best look. Raises TuneInterrupted when `should_stop` says so, NonFiniteLossError."""
+        before = self.detector.saves_memory
+        try:
+            return self._run(on_begin, on_step, should_stop)
+        finally:
+            self.detector.saves_memory = before
+
+    def _run(
+        self,
+        on_begin: Callable[[int, int, Metrics], None] | None,
+        on_step: Callable[[StepReport], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> Look:
         self._resume_or_begin()
         progress = self.progress
+        self.detector.saves_memory |= progress.saves_memory
         if on_begin is not None:
             on_begin(progress.step, self.last_step, progress.zero_shot)
         while not self.is_finished:
@@ -224,7 +238,12 @@ class Fit:
                 f"The loss became {loss} at step {progress.step + 1}; the last checkpoint is kept. "
                 "Lower the learning rates and tune again."
             )
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
+        if not bool(norm.isfinite()):
+            raise NonFiniteLossError(
+                f"The gradient left the real numbers at step {progress.step + 1}; the last checkpoint is "
+                "kept. Lower the learning rates and tune again."
+            )
         self.optimizer.step()
         progress.num_drawn += progress.batch_size
         progress.step += 1
@@ -233,14 +252,15 @@ class Fit:
 
     def _backward_within_memory(self) -> tuple[float, dict[str, float]]:
         """Short of memory, layers are first worked out twice, which changes nothing; then the batch is halved."""
+        progress = self.progress
         while True:
             try:
                 return self._backward(self._draw())
             except torch.OutOfMemoryError:
-                if not self.detector.saves_memory:
-                    self.detector.saves_memory = True
-                elif self.progress.batch_size > 1:
-                    self.progress.batch_size //= 2
+                if self.adaptation.can_recompute and not self.detector.saves_memory:
+                    self.detector.saves_memory = progress.saves_memory = True
+                elif progress.batch_size > 1:
+                    progress.batch_size //= 2
                 else:
                     raise
 

@@ -44,7 +44,7 @@ def tune(
     ] = None,
     is_plain: Annotated[
         bool,
-        typer.Option("--plain", help="SDPT as published: shared tokens alone, none per class."),
+        typer.Option("--plain", help="The published SDPT: shared tokens alone, none per class."),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the split and the tuning.")] = 0,
     val_fraction: Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ THINGS = (ObjectClass(1, "disc", "red disc"),)
 
 
 @pytest.fixture
-def fit(nano: Detector, tmp_path: Path) -> Iterator[Fit]:
+def fit(nano: Detector, tmp_path: Path) -> Fit:
     examples = []
     for number in range(4):
         Image.new("RGB", (64, 64), (200, 40 * number, 0)).save(tmp_path / f"{number}.png")
@@ -30,8 +30,7 @@ def fit(nano: Detector, tmp_path: Path) -> Iterator[Fit]:
     asked = ask(nano, THINGS)
     prompts = PromptSet(nano.fusion_sites(), [1], PromptConfig(num_tokens=2))
     material = Material(ViewCache(nano, examples, asked), ViewCache(nano, [], asked), (), THINGS)
-    yield Fit(nano, prompts, material, TuneConfig(steps=3))
-    nano.saves_memory = False
+    return Fit(nano, prompts, material, TuneConfig(steps=3))
 
 
 def test_short_memory_costs_time_first_and_batch_size_then(
@@ -50,6 +49,7 @@ def test_short_memory_costs_time_first_and_batch_size_then(
     fit.run()
     assert tried[:4] == [(False, 4), (True, 4), (True, 2), (True, 1)]
     assert tried[4:] == [(True, 1), (True, 1)]
+    assert not fit.detector.saves_memory  # for whoever comes next
 
 
 def test_memory_that_never_suffices_is_said(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
