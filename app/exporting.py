@@ -1,4 +1,4 @@
-"""Boxes out, as COCO or YOLO: the boxes that a person stands behind, and proposals only on demand."""
+"""Boxes out, as COCO, YOLO or FiftyOne: the boxes that a person stands behind, and proposals only on demand."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.errors import OutputError
 from app.workspace import Workspace
 from storage import images
 from storage.coco import export_document, write_coco
+from storage.fiftyone_bridge.exchange import write_fiftyone
 from storage.yolo import write_yolo
 
 
@@ -47,6 +48,16 @@ def export_yolo(
     document = _document(workspace, accept_above)
     report = write_yolo(target, document, data_root=workspace.data_dir)
     return ExportReport(target, report.images, report.annotations)
+
+
+def export_fiftyone(
+    workspace: Workspace, folder: Path, *, accept_above: float | None = None
+) -> ExportReport:
+    """Write a FiftyOneDataset folder whose images are links; proposals are a field of their own."""
+    target = _output_path(workspace, folder)
+    document = _document(workspace, accept_above)
+    write_fiftyone(target, document, data_root=workspace.data_dir)
+    return ExportReport(target, len(document["images"]), len(document["annotations"]))
 
 
 def _document(workspace: Workspace, accept_above: float | None) -> dict[str, Any]:

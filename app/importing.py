@@ -8,6 +8,7 @@ from pathlib import Path
 from app.workspace import Workspace
 from storage import projects
 from storage.coco import read_coco
+from storage.fiftyone_bridge.reader import read_fiftyone
 from storage.imports import import_dataset
 from storage.types import ImportedDataset, ImportReport
 from storage.yolo import read_yolo
@@ -25,6 +26,20 @@ def import_yolo(
 ) -> ImportReport:
     """Take a YOLO folder in (data.yaml or classes.txt, and label files). Raises ImportFileError."""
     return _import(workspace, read_yolo(folder), as_human=as_human, author=author, at=at)
+
+
+def import_fiftyone(
+    workspace: Workspace,
+    folder: Path,
+    *,
+    field: str | None = None,
+    as_human: bool,
+    author: str,
+    at: datetime,
+) -> ImportReport:
+    """Take one field of boxes of a FiftyOneDataset folder in. Raises ImportFileError."""
+    dataset = read_fiftyone(folder, field=field)
+    return _import(workspace, dataset, as_human=as_human, author=author, at=at)
 
 
 def _import(

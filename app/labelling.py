@@ -59,7 +59,7 @@ def apply_edits(
         images.get(tx, image_id)
         for edit in edits:
             check_uid(edit.uid)
-            _apply(tx, image_id, edit, author=author, at=at)
+            apply_edit(tx, image_id, edit, author=author, at=at)
         return annotations.for_image(tx, image_id)
 
 
@@ -156,7 +156,8 @@ def check_uid(uid: str) -> None:
         )
 
 
-def _apply(tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datetime) -> None:
+def apply_edit(tx: Transaction, image_id: int, edit: Edit, *, author: str, at: datetime) -> None:
+    """One edit within somebody's transaction; see `apply_edits`."""
     existing = _box_of_image(tx, image_id, edit.uid)
     if isinstance(edit, CreateBox):
         _create(tx, image_id, edit, author=author, at=at)

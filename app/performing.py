@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from app.errors import AppError
+from app.fiftyone.checking import run_check
+from app.fiftyone.embedding import run_embed
 from app.heartbeat import Heartbeat, StopReason, StopSignal
 from app.inference import run_predict
 from app.job_context import JobContext, JobStopped
@@ -35,13 +37,17 @@ def perform(
     detector: Callable[[], Detector],
     stop: StopSignal,
     on_progress: OnProgress = ignore_progress,
+    runner: Callable[[JobContext], Job] | None = None,
 ) -> Job:
-    """Work on a claimed job until it ends or `stop` is set; returns it as it stands then."""
+    """Work on a claimed job until it ends or `stop` is set; returns it as it stands then.
+
+    `runner` does it where the job is not one of the worker's own.
+    """
     context = JobContext(workspace, claim, stop, detector, on_progress)
     log.info("job %d (%s), attempt %d: begins", claim.job.id, claim.job.kind, claim.attempt)
     try:
         with Heartbeat(workspace, claim, stop):
-            job = _run(context)
+            job = _run(context, runner or _RUNNERS[claim.job.kind])
     except LeaseLostError as error:
         log.warning("%s", error)
         with workspace.database.read() as tx:
@@ -50,8 +56,16 @@ def perform(
     return job
 
 
-def _run(context: JobContext) -> Job:
-    runner = {JobKind.TUNE: run_tune, JobKind.PREDICT: run_predict}[context.claim.job.kind]
+_RUNNERS = {
+    JobKind.TUNE: run_tune,
+    JobKind.PREDICT: run_predict,
+    JobKind.EMBED: run_embed,
+    JobKind.CHECK: run_check,
+}
+WORKER_KINDS = tuple(_RUNNERS)
+
+
+def _run(context: JobContext, runner: Callable[[JobContext], Job]) -> Job:
     try:
         return runner(context)
     except LeaseLostError:

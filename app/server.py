@@ -21,7 +21,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app.errors import AppError
+from app.fiftyone.errors import FiftyOneError
+from app.fiftyone.service import FiftyOneService
 from app.routes.browse import browse_router
+from app.routes.fiftyone import fiftyone_router
 from app.routes.images import images_router
 from app.routes.labels import labels_router
 from app.routes.login import login_router
@@ -54,7 +57,9 @@ class _Static(StaticFiles):
         return response
 
 
-def create_api(workspace: Workspace, settings: Settings) -> FastAPI:
+def create_api(
+    workspace: Workspace, settings: Settings, fiftyone: FiftyOneService | None = None
+) -> FastAPI:
     """Our own routes, without the pages."""
     gate = Gate.of(settings)
     author = settings.author or default_author()
@@ -67,18 +72,28 @@ def create_api(workspace: Workspace, settings: Settings) -> FastAPI:
         labels_router(workspace, author),
         review_router(workspace, author),
         browse_router(workspace),
+        fiftyone_router(workspace, fiftyone or fiftyone_service(workspace, settings), author),
     ):
         api.include_router(router)
     api.mount(STATIC_URL, _Static(directory=STATIC_DIR), name="canvas")
     return api
 
 
-def create_app(workspace: Workspace, settings: Settings) -> FastAPI:
+def fiftyone_service(workspace: Workspace, settings: Settings) -> FiftyOneService:
+    """FiftyOne, closed. It reaches this app by its address on this machine."""
+    app_url = _url(settings.host, settings.port)
+    return FiftyOneService(workspace, app_url=app_url, uri=settings.fiftyone_uri)
+
+
+def create_app(
+    workspace: Workspace, settings: Settings, fiftyone: FiftyOneService | None = None
+) -> FastAPI:
     """The whole app: routes under /sdpt/, the Gradio pages at /."""
     # Before any Blocks is made, or Gradio would report to its makers.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    api = create_api(workspace, settings)
-    blocks = build_blocks(workspace, settings)
+    service = fiftyone or fiftyone_service(workspace, settings)
+    api = create_api(workspace, settings, service)
+    blocks = build_blocks(workspace, settings, service)
     mounted: FastAPI = gr.mount_gradio_app(
         api,
         blocks,
@@ -100,9 +115,21 @@ def serve(workspace: Workspace, settings: Settings, *, on_open: Callable[[str], 
     with _listening(settings.host, settings.port) as listener:
         url = _url(settings.host, listener.getsockname()[1])
         with ServerLock(workspace).acquire(url):
-            app = create_app(workspace, _with_port(settings, listener))
-            with _terminated_in_order(), _worker(workspace, settings):
+            settings = _with_port(settings, listener)
+            fiftyone = fiftyone_service(workspace, settings)
+            app = create_app(workspace, settings, fiftyone)
+            with _terminated_in_order(), _worker(workspace, settings), fiftyone:
+                if settings.opens_fiftyone:
+                    _open_fiftyone(fiftyone)
                 _Server(app, url, settings, on_open).run(sockets=[listener])
+
+
+def _open_fiftyone(service: FiftyOneService) -> None:
+    """The app is of use without it: what is missing is told in the tab and by whoever waits for it."""
+    try:
+        service.start()
+    except FiftyOneError as error:
+        service.fail(error)
 
 
 class _Server(uvicorn.Server):

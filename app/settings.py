@@ -32,6 +32,8 @@ class Settings:
     author: str = ""
     opens_browser: bool = True
     starts_worker: bool = True
+    fiftyone_uri: str | None = None
+    opens_fiftyone: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -40,6 +42,11 @@ class Settings:
             raise SettingsError(
                 f"--host {self.host} opens the app to other machines, which demands a password. "
                 "Set SDPT_PASSWORD, or keep --host 127.0.0.1."
+            )
+        if self.fiftyone_uri and not self.fiftyone_uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise SettingsError(
+                f"--fiftyone-uri '{self.fiftyone_uri}' is no address of a MongoDB server. "
+                "Write it as mongodb://HOST:PORT."
             )
 
 

@@ -15,7 +15,7 @@ from types import FrameType
 from app.detectors import DetectorCache
 from app.heartbeat import LEASE_S, Presence, StopReason, StopSignal
 from app.liveness import free_jobs_of_the_dead, is_running, new_worker_name
-from app.performing import perform
+from app.performing import WORKER_KINDS, perform
 from app.progress import OnProgress
 from app.workspace import Workspace
 from sdpt_engine.errors import EngineError
@@ -140,7 +140,14 @@ class _Linked(StopSignal):
 def _claim(workspace: Workspace, name: str, *, job_id: int | None = None) -> Claim | None:
     free_jobs_of_the_dead(workspace)
     with workspace.database.job_write() as tx:
-        return jobs.claim(tx, worker=name, lease_s=LEASE_S, at=datetime.now(UTC), job_id=job_id)
+        return jobs.claim(
+            tx,
+            worker=name,
+            lease_s=LEASE_S,
+            at=datetime.now(UTC),
+            kinds=WORKER_KINDS,
+            job_id=job_id,
+        )
 
 
 def _preload(detectors: DetectorCache) -> None:

@@ -256,6 +256,12 @@ def events(
     return [records.annotation_event(row) for row in tx.scalars(query.order_by("id"))]
 
 
+def history_of(tx: Transaction, uid: str) -> list[AnnotationEvent]:
+    """Everything that ever happened to one box, oldest first."""
+    query = select(AnnotationEventRow).filter_by(annotation_uid=uid).order_by("id")
+    return [records.annotation_event(row) for row in tx.scalars(query)]
+
+
 def checked_box(box: Box, size_wh: tuple[int, int]) -> Box:
     """The box to a thousandth of a pixel, clamped to the image if at most a pixel of rounding was
     over; else InvalidBoxError."""

@@ -173,6 +173,31 @@ class PredictionRunRow(Base):
     at: Mapped[datetime]
 
 
+class ConflictRow(Base):
+    """A box that was changed here and elsewhere: the row here is one version, `theirs` the other."""
+
+    __tablename__ = "conflict"
+    __table_args__ = (Index("ix_conflict_open", "settled_at", "image_id"), _NEVER_REUSED)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    source: Mapped[str]
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    annotation_uid: Mapped[str]
+    theirs: Mapped[dict[str, Any] | None]
+    settled_at: Mapped[datetime | None]
+    choice: Mapped[str | None]
+
+
+class SuggestionRow(Base):
+    """An image that is worth labelling next; the lowest place first."""
+
+    __tablename__ = "suggestion"
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    place: Mapped[int]
+    score: Mapped[float]
+    at: Mapped[datetime]
+
+
 class JobRow(Base):
     __tablename__ = "job"
     __table_args__ = (Index("ix_job_status", "status"), _NEVER_REUSED)

@@ -116,6 +116,13 @@ def judge(
     return get(tx, prediction_id)
 
 
+def judged_times(tx: Transaction, limit: int) -> list[datetime]:
+    """When people judged proposals, the newest verdicts, oldest first."""
+    judged = PredictionRow.judged_at
+    newest = select(judged).where(judged.is_not(None)).order_by(judged.desc()).limit(limit)
+    return [at for at in reversed(tx.scalars(newest).all()) if at is not None]
+
+
 def delete_for_bundle(tx: Transaction, bundle_id: int) -> int:
     """Throw away what nobody has judged; returns how many. Verdicts stay."""
     gone = tx.execute(

@@ -78,3 +78,9 @@ def annotation_event(row: models.AnnotationEventRow) -> types.AnnotationEvent:
         row, types.AnnotationEvent, action=types.EventAction(row.action)
     )
     return found
+
+
+def conflict(row: models.ConflictRow) -> types.Conflict:
+    choice = None if row.choice is None else types.ConflictChoice(row.choice)
+    found: types.Conflict = _copy(row, types.Conflict, choice=choice)
+    return found

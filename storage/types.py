@@ -45,6 +45,9 @@ class JobKind(StrEnum):
     PREDICT = "predict"
     INGEST = "ingest"
     EXPORT = "export"
+    EMBED = "embed"
+    CHECK = "check"
+    BRAIN = "brain"
 
 
 class JobStatus(StrEnum):
@@ -74,7 +77,8 @@ class EventAction(StrEnum):
 class ImageFilter(StrEnum):
     """Which images to list. All but `MISSING` leave out images whose file has vanished.
 
-    `UNLABELLED` and `WITH_PROPOSALS` are work still to do, so they leave out skipped images too.
+    `UNLABELLED`, `WITH_PROPOSALS` and `SUGGESTED` are work still to do, so they leave out skipped
+    images too. `SUGGESTED` is in the order of the suggestion, the others are by path.
     """
 
     ALL = "all"
@@ -85,6 +89,15 @@ class ImageFilter(StrEnum):
     WITH_PROPOSALS = "with_proposals"
     SKIPPED = "skipped"
     MISSING = "missing"
+    SUGGESTED = "suggested"
+
+
+class ConflictChoice(StrEnum):
+    """What a person decided about a box that was changed in two places."""
+
+    HERE = "here"
+    THEIRS = "theirs"
+    BOTH = "both"
 
 
 class QueueOrder(StrEnum):
@@ -183,6 +196,23 @@ class AnnotationEvent:
     action: EventAction
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A box that was changed here and in `source` since both agreed.
+
+    `theirs` is the other version, {"box", "category_id"}, or None where it was deleted there.
+    """
+
+    id: int
+    at: datetime
+    source: str
+    image_id: int
+    annotation_uid: str
+    theirs: dict[str, Any] | None
+    settled_at: datetime | None
+    choice: ConflictChoice | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import yaml
 
 from storage.coco_reader import read_text
 from storage.errors import ExportError, ImportFileError
+from storage.folders import link, swap
 from storage.types import Box, ImportedBox, ImportedDataset, ImportedImage, YoloReport
 
 _MARK = "# Written by sdpt-app; exporting here again replaces this folder."
@@ -39,7 +40,7 @@ def write_yolo(
         try:
             report = _fill(scratch, document, directory, data_root.resolve(), val_fraction)
             scratch.chmod(0o755)
-            _swap(scratch, directory, is_replaced)
+            swap(scratch, directory, is_replaced)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
@@ -85,7 +86,7 @@ def _fill(
     for image in sorted(document["images"], key=lambda image: image["file_name"]):
         path = PurePosixPath(image["file_name"])
         _write(scratch / "labels" / path.with_suffix(".txt"), "".join(lines[image["id"]]))
-        _link(scratch / "images" / path, data_root / path)
+        link(scratch / "images" / path, data_root / path)
         lists[_split(str(path), val_fraction)].append(f"./images/{path}\n")
     for name, paths in lists.items():
         # A trainer wants both lists; too few images to divide serve as both.
@@ -122,27 +123,9 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _link(link: Path, original: Path) -> None:
-    link.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        link.symlink_to(original)
-    except (OSError, NotImplementedError):  # a system or disk without symbolic links
-        shutil.copy2(original, link)
-
-
 def _split(path: str, val_fraction: float) -> str:
     share = int.from_bytes(hashlib.sha256(path.encode()).digest()[:4], "big") / 2**32
     return "val" if share < val_fraction else "train"
-
-
-def _swap(scratch: Path, directory: Path, is_replaced: bool) -> None:
-    if not is_replaced:
-        scratch.rename(directory)
-        return
-    old = scratch.with_name(f"{scratch.name}.old")
-    directory.rename(old)
-    scratch.rename(directory)
-    shutil.rmtree(old)
 
 
 def _refuse_foreign(directory: Path) -> bool:

@@ -147,6 +147,36 @@ def speed(
     show({**asdict(done), "rows": rows}, text, as_json=as_json)
 
 
+@bench.command("fiftyone")
+def fiftyone(
+    num_images: Annotated[int, typer.Option("--images", min=100, help="Images.")] = 10_000,
+    boxes: Annotated[int, typer.Option("--boxes", min=1, help="Boxes on each.")] = 10,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Push a project into FiftyOne, against FiftyOne's own add_samples in the same run.
+
+    \b
+    Example:
+      sdpt-app bench fiftyone --images 10000
+    """
+    from app.bench.fiftyone import measure_fiftyone
+    from app.progress import progress_bar
+
+    with progress_bar("Pushing") as on_progress:
+        done = measure_fiftyone(
+            num_images=num_images, boxes_per_image=boxes, on_progress=on_progress
+        )
+    text = (
+        f"{done['images']} images, {done['boxes']} boxes: pushed in {done['push_s']:.1f} s (at most "
+        f"{done['target_s']:g}), add_samples {done['add_samples_s']:.1f} s, "
+        f"{done['times_faster']:g} times as long; nothing changed {done['unchanged_s']:.2f} s, 20 "
+        f"images changed here {done['changed_20_s']:.2f} s, there {done['pulled_20_s']:.2f} s; "
+        f"{done['memory_mb']} MB."
+    )
+    show(done, text, as_json=as_json)
+
+
 @bench.command("few-shot")
 def few_shot(
     sets: Annotated[

@@ -90,6 +90,15 @@ Password = Annotated[
 ]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Do not open the page.")]
 NoWorker = Annotated[bool, typer.Option("--no-worker", help="Start no worker process.")]
+FiftyOneUri = Annotated[
+    str | None,
+    typer.Option(
+        "--fiftyone-uri",
+        envvar="SDPT_FIFTYONE_URI",
+        metavar="mongodb://HOST:PORT",
+        help="MongoDB server for FiftyOne, instead of an own one.",
+    ),
+]
 WhichBundle = Annotated[
     str, typer.Option("--bundle", metavar="ID|best|zero-shot", help="Which prompt to use.")
 ]

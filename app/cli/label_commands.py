@@ -19,6 +19,7 @@ class ImportAs(StrEnum):
 class Format(StrEnum):
     COCO = "coco"
     YOLO = "yolo"
+    FIFTYONE = "fiftyone"
 
 
 def register(cli: typer.Typer) -> None:
@@ -36,6 +37,14 @@ def import_labels(
     yolo: Annotated[
         Path | None, typer.Option("--yolo", metavar="DIR", help="YOLO folder to take in.")
     ] = None,
+    fiftyone: Annotated[
+        Path | None,
+        typer.Option("--fiftyone", metavar="DIR", help="FiftyOneDataset folder to take in."),
+    ] = None,
+    field: Annotated[
+        str | None,
+        typer.Option("--field", metavar="NAME", help="Which boxes of the FiftyOne folder."),
+    ] = None,
     import_as: Annotated[
         ImportAs, typer.Option("--as", help="Boxes of a person, or proposals to review.")
     ] = ImportAs.HUMAN,
@@ -49,11 +58,13 @@ def import_labels(
     Example:
       sdpt-app import --data ./images --coco labels.json
     """
-    if (coco is None) == (yolo is None):
-        raise typer.BadParameter("give one of --coco FILE and --yolo DIR")
+    if sum(source is not None for source in (coco, yolo, fiftyone)) != 1:
+        raise typer.BadParameter("give one of --coco FILE, --yolo DIR and --fiftyone DIR")
+    if field is not None and fiftyone is None:
+        raise typer.BadParameter("--field belongs to --fiftyone DIR")
     from datetime import UTC, datetime
 
-    from app.importing import import_coco, import_yolo
+    from app.importing import import_coco, import_fiftyone, import_yolo
     from app.settings import default_author
 
     with opened(data, workspace) as found:
@@ -64,9 +75,11 @@ def import_labels(
         }
         if coco is not None:
             report = import_coco(found, coco, **how)
-        else:
-            assert yolo is not None
+        elif yolo is not None:
             report = import_yolo(found, yolo, **how)
+        else:
+            assert fiftyone is not None
+            report = import_fiftyone(found, fiftyone, field=field, **how)
     document = {
         "images": report.images,
         "annotations": report.annotations,
@@ -140,7 +153,7 @@ def change_classes(
 def export_labels(
     data: Data,
     output: Annotated[
-        Path, typer.Option("--output", metavar="PATH", help="COCO file or YOLO folder to write.")
+        Path, typer.Option("--output", metavar="PATH", help="COCO file, or folder, to write.")
     ],
     format_: Annotated[Format, typer.Option("--format", help="What to write.")],
     accept_above: Annotated[
@@ -163,9 +176,14 @@ def export_labels(
     Example:
       sdpt-app export --data ./images --format coco --output boxes.json
     """
-    from app.exporting import export_coco, export_yolo
+    from app.exporting import export_coco, export_fiftyone, export_yolo
 
-    export = export_coco if format_ is Format.COCO else export_yolo
+    exports = {
+        Format.COCO: export_coco,
+        Format.YOLO: export_yolo,
+        Format.FIFTYONE: export_fiftyone,
+    }
+    export = exports[format_]
     with opened(data, workspace) as found:
         report = export(found, output, accept_above=accept_above)
     document = {

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import __version__
-from app.cli import benchmarks, job_commands, label_commands
+from app.cli import benchmarks, fiftyone_commands, job_commands, label_commands
 from app.cli.frame import (
     AsJson,
     Backbone,
     Data,
     Debug,
     Device,
+    FiftyOneUri,
     Host,
     NoBrowser,
     NoWorker,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 cli = new_typer()
 label_commands.register(cli)
 job_commands.register(cli)
+fiftyone_commands.register(cli)
 cli.add_typer(benchmarks.bench, name="bench")
 
 
@@ -63,6 +65,7 @@ def open_app(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     password: Password = None,
+    fiftyone_uri: FiftyOneUri = None,
     no_browser: NoBrowser = False,
     no_worker: NoWorker = False,
     as_json: AsJson = False,
@@ -97,6 +100,7 @@ def open_app(
         host=host,
         port=port,
         password=password,
+        fiftyone_uri=fiftyone_uri,
         opens_browser=not no_browser,
         starts_worker=not no_worker,
     )
@@ -109,6 +113,7 @@ def demo(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     password: Password = None,
+    fiftyone_uri: FiftyOneUri = None,
     no_browser: NoBrowser = False,
     no_worker: NoWorker = False,
     as_json: AsJson = False,
@@ -130,6 +135,7 @@ def demo(
         host=host,
         port=port,
         password=password,
+        fiftyone_uri=fiftyone_uri,
         opens_browser=not no_browser,
         starts_worker=not no_worker,
     )

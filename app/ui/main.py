@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gradio as gr
 
+from app.fiftyone.service import FiftyOneService
 from app.settings import Settings, choose_backbone
 from app.ui.canvas.component import canvas
 from app.ui.export_tab import export_tab
-from app.ui.messages import announce
+from app.ui.fiftyone_tab import fiftyone_tab
+from app.ui.messages import SHOW_NAMED_IMAGE, announce
 from app.ui.project_tab import project_tab
 from app.ui.tune_tab import tune_tab
 from app.workspace import Workspace
@@ -15,7 +17,7 @@ from app.workspace import Workspace
 TITLE = "sdpt-app"
 
 
-def build_blocks(workspace: Workspace, settings: Settings) -> gr.Blocks:
+def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneService) -> gr.Blocks:
     """The tabs of one workspace. Nothing of them holds state: all of it is in the database."""
     backbone = choose_backbone(workspace)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
@@ -28,8 +30,11 @@ def build_blocks(workspace: Workspace, settings: Settings) -> gr.Blocks:
                 tune_tab(workspace, tune)
             with gr.Tab("Review", id="review") as review:
                 canvas("review", elem_id="review-canvas")
+            with gr.Tab("FiftyOne", id="fiftyone") as whole_set:
+                fiftyone_tab(workspace, fiftyone, whole_set)
             with gr.Tab("Export", id="export"):
                 export_tab(workspace)
         for tab in (label, review):
             tab.select(fn=None, js=announce("all"))
+        blocks.load(fn=None, js=SHOW_NAMED_IMAGE)
     return blocks

@@ -62,5 +62,10 @@ def progress(
     )
 
 
+def link(url: str, text: str) -> str:
+    """A link that opens beside the page, dressed as a button."""
+    return f'<a class="sdpt-link" href="{escape(url)}" target="_blank" rel="noopener">{escape(text)}</a>'
+
+
 def _cell(tag: str, text: str, is_number: bool) -> str:
     return f"<{tag}{NUMBER if is_number else ''}>{escape(text)}</{tag}>"

@@ -25,7 +25,12 @@ footer { display: none !important; }
 .sdpt-table td { padding: 4px 8px; }
 .sdpt-table td.number, .sdpt-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .sdpt-table tr.in-use td { font-weight: 600; }
+.sdpt-link { display: inline-block; padding: 8px 16px; border-radius: 4px; font-weight: 600;
+  background: var(--button-primary-background-fill); text-decoration: none !important;
+  color: var(--button-primary-text-color) !important; }
 .sdpt-form { align-items: end !important; }
+.sdpt-ask { align-items: center !important; }
+.sdpt-ask .sdpt-job { min-height: 0; gap: 0; }
 .sdpt-form button { min-height: 38px; }
 .sdpt-numbers { display: flex; flex-wrap: wrap; gap: 8px 28px; padding: 4px 0; }
 .sdpt-numbers div { display: flex; flex-direction: column; }

@@ -71,10 +71,7 @@ def test_an_export_loads_in_pycocotools_and_supervision(project: Project, tmp_pa
     assert dataset.classes == ["cell", "platelet"]
 
 
-def test_an_export_loads_in_fiftyone(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FIFTYONE_DO_NOT_TRACK", "true")
+def test_an_export_loads_in_fiftyone(project: Project, tmp_path: Path) -> None:
     from fiftyone.utils.coco import load_coco_detection_annotations
 
     project.draw((1.5, 2.5, 30.0, 40.0))

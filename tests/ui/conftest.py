@@ -65,7 +65,7 @@ class Server:
     def stop(self) -> None:
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=180)  # with FiftyOne open, five processes end in order
 
     def kill(self) -> None:
         assert self.process is not None

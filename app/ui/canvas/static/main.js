@@ -79,11 +79,23 @@ async function refreshWhenSeen(session, stage) {
   await look();
 }
 
+/** The image of an address with ?image=ID, once: after that the address is plain again. */
+function imageNamedByAddress(mode) {
+  const asked = new URLSearchParams(location.search);
+  const id = Number(asked.get("image"));
+  if (mode !== "label" || !Number.isInteger(id) || id < 1) return null;
+  asked.delete("image");
+  window.history.replaceState(null, "", `${location.pathname}${asked.size ? `?${asked}` : ""}`);
+  return id;
+}
+
 async function refresh(session, stage) {
   try {
     await session.refreshClasses();
     await session.refreshList();
-    if (session.list.indexOf(session.imageId) >= 0) await session.reload();
+    const named = imageNamedByAddress(session.mode);
+    if (named) await session.goTo(named);
+    else if (session.list.indexOf(session.imageId) >= 0) await session.reload();
     else await session.goToFirst();
     if (!session.list.ids.length) stage.tell(session.list.message ?? NOTHING[session.mode]);
   } catch (error) {

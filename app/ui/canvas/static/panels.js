@@ -7,7 +7,7 @@ import { saveState } from "./queue.js";
 
 const FILTERS = [
   ["all", "All images"], ["unlabelled", "Without boxes"], ["labelled", "With boxes"],
-  ["unreviewed", "Not done"], ["reviewed", "Done"], ["with_proposals", "With proposals"], ["skipped", "Skipped"],
+  ["unreviewed", "Not done"], ["reviewed", "Done"], ["with_proposals", "With proposals"], ["skipped", "Skipped"], ["suggested", "Suggested next"],
 ];
 const MOST_ROWS = 300;
 const STRIP_SIDE = 12;

@@ -1,0 +1,52 @@
+"""FiftyOne reads its settings when it is imported, and writes into the home folder unless it is told not to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.fiftyone import mongod
+from app.fiftyone.places import Places
+from storage.fiftyone_bridge.bridge import Bridge
+
+_ROOT = Path(tempfile.mkdtemp(prefix="sdpt-tests-fiftyone-"))
+_PORT = mongod.free_port()
+
+os.environ.update(
+    {
+        "FIFTYONE_DATABASE_URI": mongod.uri_of(_PORT),
+        "FIFTYONE_DATABASE_DIR": str(_ROOT / "db"),
+        "FIFTYONE_CONFIG_PATH": str(_ROOT / "config.json"),
+        "FIFTYONE_APP_CONFIG_PATH": str(_ROOT / "app_config.json"),
+        "FIFTYONE_DEFAULT_DATASET_DIR": str(_ROOT / "datasets"),
+        "FIFTYONE_PLUGINS_DIR": str(_ROOT / "plugins"),
+        "FIFTYONE_DO_NOT_TRACK": "true",
+        "FIFTYONE_DATABASE_VALIDATION": "false",
+        "FIFTYONE_SHOW_PROGRESS_BARS": "false",
+    }
+)
+
+
+@pytest.fixture(scope="session")
+def mongo() -> Iterator[None]:
+    """The database server that FiftyOne was told of."""
+    places = Places(_ROOT)
+    places.make()
+    command = mongod.command(mongod.find_mongod(), places, _PORT, _ROOT / "mongod.log")
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert mongod.wait_until_up(process, _PORT)
+    yield
+    process.terminate()
+    process.wait(timeout=30)
+
+
+@pytest.fixture
+def bridge(mongo: None, tmp_path: Path) -> Bridge:
+    """An empty dataset of its own."""
+    name = f"test-{tmp_path.name}-{os.urandom(4).hex()}"
+    return Bridge.open(name.replace("_", "-"), tmp_path / "images")
