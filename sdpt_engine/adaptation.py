@@ -30,6 +30,13 @@ class Adaptation(Protocol):
     def first_layer(self) -> int:
         """The first fusion layer whose result depends on it; what comes before may be cached."""
 
+    @property
+    def can_recompute(self) -> bool:
+        """Whether a layer gives the same again when it is worked out anew for its gradient.
+
+        Not so where weights or modules are swapped in for one call and are gone by then.
+        """
+
     def prepare(
         self, detector: Detector, views: Sequence[View], texts: Sequence[EncodedText]
     ) -> None:

@@ -36,6 +36,12 @@ class Target:
     is_exhaustive: bool
     negatives: Tensor
     negative_classes: Tensor
+    num_in_all_captions: int | None = None  # boxes of all classes; None: those here are all
+
+    @property
+    def num_boxes(self) -> int:
+        """What the loss is divided by, so that it does not depend on where captions are cut."""
+        return len(self.boxes) if self.num_in_all_captions is None else self.num_in_all_captions
 
     def to(self, device: torch.device) -> Target:
         return Target(
@@ -44,6 +50,7 @@ class Target:
             is_exhaustive=self.is_exhaustive,
             negatives=self.negatives.to(device),
             negative_classes=self.negative_classes.to(device),
+            num_in_all_captions=self.num_in_all_captions,
         )
 
 
@@ -75,7 +82,7 @@ def detection_loss(
         *_stage_loss(decoder, labels, _assign_once(decoder, labels)),
         *_stage_loss(proposal, labels, _assign_densely(proposal, labels)),
     )
-    parts = torch.stack(pieces) / max(sum(labels.counts), 1)
+    parts = torch.stack(pieces) / max(sum(target.num_boxes for target in targets), 1)
     names = ("decoder_naming", "decoder_placing", "proposal_naming", "proposal_placing")
     return parts.sum(), dict(zip(names, parts.detach().tolist(), strict=True))
 
@@ -159,7 +166,7 @@ def _assign_densely(stage: Stage, labels: _Labels) -> _Assignment:
     alignment = score.clamp_min(1e-6).sqrt() * iou.pow(3)
     best = alignment.topk(min(CANDIDATES_PER_BOX, alignment.shape[2]), dim=2).indices
     chosen = torch.zeros_like(alignment, dtype=torch.bool).scatter_(2, best, True)
-    chosen &= labels.is_box[:, None]
+    chosen &= labels.is_box[:, None] & (iou > 0)  # what touches no box belongs to none
     # A location serves one box: the one it is best aligned with.
     owner = alignment.masked_fill(~chosen, -1.0).argmax(-1)
     stages, images, queries = chosen.any(-1).nonzero(as_tuple=True)

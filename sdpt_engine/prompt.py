@@ -173,6 +173,10 @@ class FoldedPrompt:
     def first_layer(self) -> int:
         return min(self.layers)
 
+    @property
+    def can_recompute(self) -> bool:
+        return True
+
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         member = membership(text.caption, self.class_ids).to(detector.device)
@@ -258,6 +262,10 @@ class PromptSet(nn.Module):
     ) -> None:
         """Start the shared tokens as the config says; class tokens start at zero, which changes nothing."""
         start_tokens(self, detector, views, texts)
+
+    @property
+    def can_recompute(self) -> bool:
+        return True
 
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:

@@ -80,11 +80,12 @@ class _ClassTokens:
         corners = cxcywh_to_xyxy(target.boxes).to(image.device)
         for place, box in zip(target.classes.tolist(), corners, strict=True):
             inside = ((centres >= box[:2]) & (centres <= box[2:])).all(-1)
-            if inside.any():
-                owner = text.caption.classes[place].id
-                span = list(text.caption.token_spans[place])
-                self._image.setdefault(owner, []).append(image[inside])
-                self._words.setdefault(owner, []).append(words[span].mean(0))
+            if not inside.any():  # smaller than a cell: the nearest one
+                inside[(centres - (box[:2] + box[2:]) / 2).norm(dim=-1).argmin()] = True
+            owner = text.caption.classes[place].id
+            span = list(text.caption.token_spans[place])
+            self._image.setdefault(owner, []).append(image[inside])
+            self._words.setdefault(owner, []).append(words[span].mean(0))
 
     def draw(self, number: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
         """`number` pairs (x [dv], t [dt]), the classes taking turns."""

@@ -98,7 +98,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
-    """What the learnt prompt is. The defaults were chosen by `bench choose` on training parts only."""
+    """What the learnt prompt is. The defaults were chosen by `bench few-shot --choose`, on training parts only."""
 
     num_tokens: int = 16
     """Shared prototype tokens m per fusion layer, 0 to 128; 0 leaves only the class-anchored ones."""
@@ -155,6 +155,9 @@ _PROMPT_CHOICES = {
     "init": ("uniform", "near_zero", "data"),
 }
 _LAYERS = re.compile(r"all|(first|last)-[1-9]\d*|\d+(,\d+)*")
+
+PLAIN_PROMPT = PromptConfig(is_anchored=False, learning_rate=1.0)
+"""SDPT without tokens per class: the published method, but for the fade-in of its first steps."""
 
 
 @dataclass(frozen=True, slots=True)

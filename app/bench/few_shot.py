@@ -11,10 +11,10 @@ from app.demo import ASSETS_DIR
 from app.errors import AppError
 from app.progress import OnProgress
 from sdpt_engine.baselines import METHODS
-from sdpt_engine.bench.driving import run_plan
+from sdpt_engine.bench.driving import measure_peaks, run_plan
 from sdpt_engine.bench.few_shot import AS_SHIPPED, Plan
 from sdpt_engine.bench.report import accuracy_table, write_report
-from sdpt_engine.bench.rows import Row
+from sdpt_engine.bench.rows import ROWS_NAME, Row, read_rows
 
 SETS = ("bccd", "microcontrollers", "playing_cards", "composed")
 QUICK = Plan(
@@ -85,7 +85,7 @@ def request(
         steps=steps,
         backbone=backbone,
         is_choosing=is_choosing,
-        rates=is_choosing,
+        rates=is_choosing and not has_ablations,
     )
     if is_quick:
         plan = replace(QUICK, backbone=backbone)
@@ -108,7 +108,9 @@ def compare_few_shot(
                 wanted, output=Path(scratch), num_workers=num_workers, on_progress=on_progress
             )
     rows = run_plan(wanted.plan, output, num_workers=num_workers, on_progress=on_progress)
-    write_report(rows, output, command=wanted.command)
+    everything = read_rows(output / ROWS_NAME)  # an earlier command may have added other methods
+    peaks = {} if wanted.plan.is_choosing else measure_peaks(wanted.plan, output)
+    write_report(everything, output, command=wanted.command, peaks=peaks)
     return FewShotReport(tuple(rows), accuracy_table(rows))
 
 

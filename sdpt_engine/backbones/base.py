@@ -109,6 +109,9 @@ class Detector(Protocol):
     @property
     def device(self) -> torch.device: ...
 
+    saves_memory: bool
+    """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
+
     @property
     def width(self) -> int:
         """d, of its queries."""

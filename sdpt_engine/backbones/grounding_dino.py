@@ -203,14 +203,15 @@ class GroundingDinoDetector:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
         base = self._model.model
         sources, masks, places, shapes, ratios = [], [], [], [], []
+        are_alike = len({tuple(m.shape for m in image.levels) for image in images}) == 1
         for number in range(len(images[0].levels)):
             maps = [image.levels[number] for image in images]
             size = (max(m.shape[-2] for m in maps), max(m.shape[-1] for m in maps))
             valid = torch.zeros(len(maps), *size, dtype=torch.bool)
             for own, level in zip(valid, maps, strict=True):
                 own[: level.shape[-2], : level.shape[-1]] = True
-            # Where nothing is padded, a position depends on the size alone.
-            placed = images[:1] if valid.all() else images
+            # Where nothing is padded on any level, a position depends on the size alone.
+            placed = images[:1] if are_alike else images
             sources.append(_rows(maps, size))
             position = _rows([image.positions[number] for image in placed], size)
             places.append(position.to(self.device) + base.level_embed[number])

@@ -49,6 +49,10 @@ class FusionLora(PlainAdaptation):
                             parameters[f"{site.layer}.{name}.{part}"] = weight
         super().__init__(parameters, learning_rate)
 
+    @property
+    def can_recompute(self) -> bool:
+        return False  # what is swapped in for a call is gone when its gradient is due
+
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         with ExitStack() as undo:

@@ -26,6 +26,10 @@ class PlainAdaptation:
     def first_layer(self) -> int:
         return 0
 
+    @property
+    def can_recompute(self) -> bool:
+        return True
+
     def prepare(
         self, detector: Detector, views: Sequence[View], texts: Sequence[EncodedText]
     ) -> None:

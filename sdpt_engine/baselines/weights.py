@@ -24,6 +24,10 @@ class WeightTuning(PlainAdaptation):
         copies = {name: nn.Parameter(p.detach().clone()) for name, p in parameters.items()}
         super().__init__(copies, learning_rate)
 
+    @property
+    def can_recompute(self) -> bool:
+        return False  # what is swapped in for a call is gone when its gradient is due
+
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         originals = _swap(detector.model, self.parameters)

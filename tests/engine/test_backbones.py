@@ -45,6 +45,19 @@ def test_a_batch_of_unequal_images_gives_what_each_gives_alone(
         torch.testing.assert_close(batched, best, atol=1e-4, rtol=1e-3)
 
 
+def test_images_that_are_padded_on_some_levels_only_share_a_batch(
+    tiny_detector: Detector, classes: tuple[ObjectClass, ...]
+) -> None:
+    images = tiny_detector.encode_images([_image(64, 104), _image(64, 112)])
+    text = tiny_detector.encode_text(tiny_detector.captions(classes)[0])
+    with torch.no_grad():
+        together = tiny_detector.detect(images, text)
+        alone = tiny_detector.detect(images[1:], text)
+    torch.testing.assert_close(
+        together.proposal_boxes[1].sum(), alone.proposal_boxes[0].sum(), atol=1e-2, rtol=1e-3
+    )
+
+
 def test_proposals_of_the_first_stage_carry_gradient(
     tiny_dino: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
 ) -> None:

@@ -51,6 +51,8 @@ class GlipDetector:
     def __init__(self, name: str, model: GlipModel, device: torch.device) -> None:
         self.name = name
         self.device = device
+        self.saves_memory = True
+        """Always: its deformable convolutions are worked out again for their gradient."""
         self._model = model.to(device).eval().requires_grad_(False)
         self._tokenizer = model.tokenizer()
         self.digest = digest_of(self.fusion_sites())

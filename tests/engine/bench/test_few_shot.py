@@ -12,6 +12,7 @@ import pytest
 
 from app.bench.few_shot import ABLATIONS, request
 from sdpt_engine.baselines import METHODS
+from sdpt_engine.bench.driving import run_plan
 from sdpt_engine.bench.few_shot import AS_SHIPPED, Plan, cells, run_set
 from sdpt_engine.bench.report import accuracy_table, write_report
 from sdpt_engine.bench.rows import Row, append_row, read_rows, summarise
@@ -30,7 +31,7 @@ SMALL = Plan(
 def row(**changes: object) -> Row:
     made = Row(
         *("bccd", "sdpt", 0.3, 3, 0, 4, 0.25, 0.5, 0.02),
-        *(14_592, 0.0005, 60, 0.15, 800.0, 58.4, True),
+        *(14_592, 0.0005, 60, 0.15, 58.4, True),
     )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 
@@ -89,6 +90,8 @@ def test_rows_survive_the_disk_and_a_line_that_was_cut(tmp_path: Path) -> None:
     with path.open("a") as stream:
         stream.write("bccd,sdpt,0.3,5")  # killed in the middle of a write
     assert read_rows(path) == written
+    append_row(path, row(seed=7))
+    assert read_rows(path) == [*written, row(seed=7)]
 
 
 def test_a_run_that_was_written_twice_counts_once(tmp_path: Path) -> None:
@@ -104,10 +107,24 @@ def test_seeds_become_mean_and_standard_deviation() -> None:
     assert summary.ap50_sd == pytest.approx(0.1)
 
 
+def test_several_rates_of_a_method_are_told_apart() -> None:
+    rows = [row(rate=rate, ap=rate) for rate in (0.1, 0.3)]
+    names = [method for _, method, _ in summarise(rows)]
+    assert names == ["sdpt at 0.1", "sdpt at 0.3"]
+
+
+def test_rows_made_on_other_terms_are_refused(tmp_path: Path) -> None:
+    plan = dataclasses.replace(SMALL, methods=())
+    run_plan(plan, tmp_path, num_workers=1, on_progress=lambda *_: None)
+    longer = dataclasses.replace(plan, steps=99)
+    with pytest.raises(InvalidExampleError, match="another --output"):
+        run_plan(longer, tmp_path, num_workers=1, on_progress=lambda *_: None)
+
+
 def test_report_is_a_table_and_a_picture(tmp_path: Path) -> None:
     rows = [row(seed=seed) for seed in range(3)]
     rows += [row(method="zero-shot", shots=0, ap50=0.1)]
-    write_report(rows, tmp_path, command="sdpt-app bench few-shot")
+    write_report(rows, tmp_path, command="sdpt-app bench few-shot", peaks={"sdpt": 700.0})
     table = (tmp_path / "table.md").read_text()
     assert "`sdpt-app bench few-shot`" in table
     assert "| zero-shot | 10.0 (25.0) |" in accuracy_table(rows)
@@ -119,9 +136,9 @@ def test_every_ablation_is_a_variant_of_what_is_shipped(name: str) -> None:
     assert variant(name).rate > 0
 
 
-@pytest.mark.parametrize("name", ["sdtp", "sdpt:colour=red", "lora:rank=4"])
+@pytest.mark.parametrize("name", ["sdtp", "sdpt:colour=red", "lora:rank=4", "sdpt:num_tokens=x"])
 def test_unknown_methods_and_settings_are_named(name: str) -> None:
-    with pytest.raises(InvalidExampleError, match=r"Known|Choose"):
+    with pytest.raises(InvalidExampleError, match=r"Known|Choose|Write"):
         variant(name)
 
 
