@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sdpt_engine import ObjectClass, Predictor, load_detector
 from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.glip import GlipModel
 from tests.app.samples import run, run_json
@@ -26,6 +29,22 @@ def test_doctor_converts_a_checkpoint(checkpoint: Path, tmp_path: Path) -> None:
     assert told["folder"] == str(folder)
     assert told["left_out"]["follow from the anchor sizes"] == 5
     assert GlipModel.from_pretrained(folder).config.num_fusion_layers == 6
+
+
+def test_a_converted_checkpoint_is_a_backbone_by_its_folder(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "glip"
+    run_json("doctor", "--convert-glip", checkpoint, "--output", folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config["inputs"] |= {"min_size_px": 64, "max_size_px": 96}  # small pictures suffice here
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    detector = load_detector(str(folder), device="cpu")
+    assert len(detector.fusion_sites()) == 6
+    only_known_word = ObjectClass(1, "mark", "!")
+    picture = np.zeros((64, 96, 3), np.uint8)
+    (found,) = Predictor(detector, [only_known_word], min_score=0.0).predict([picture])
+    assert found.size_wh == (96, 64)
 
 
 def test_a_folder_that_holds_something_is_left_alone(checkpoint: Path, tmp_path: Path) -> None:
