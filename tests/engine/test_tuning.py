@@ -155,7 +155,7 @@ def test_only_the_prompt_trains(run: Run, nano: Detector) -> None:
 
 
 def test_run_stops_early_when_nothing_gets_better(run: Run) -> None:
-    frozen = PromptConfig(learning_rate=0.0, anchor_learning_rate=0.0)
+    frozen = PromptConfig(learning_rate=0.0, anchor_learning_rate=0.0, fades_in=False)
     still = dataclasses.replace(QUICK, steps=40, eval_every=1, patience=2, prompt=frozen)
     result = run(still)
     assert (result.steps, result.stopped_early) == (2, True)
