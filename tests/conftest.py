@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +14,12 @@ import pytest
 
 from app.fiftyone import mongod
 from app.fiftyone.places import Places
+from app.ports import free_port
 from storage.fiftyone_bridge.bridge import Bridge
 
 _ROOT = Path(tempfile.mkdtemp(prefix="sdpt-tests-fiftyone-"))
-_PORT = mongod.free_port()
+_PORT = free_port()
+atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
 
 os.environ.update(
     {
@@ -49,4 +53,4 @@ def mongo() -> Iterator[None]:
 def bridge(mongo: None, tmp_path: Path) -> Bridge:
     """An empty dataset of its own."""
     name = f"test-{tmp_path.name}-{os.urandom(4).hex()}"
-    return Bridge.open(name.replace("_", "-"), tmp_path / "images")
+    return Bridge.open(name.replace("_", "-"), tmp_path / "images", is_fast=True)

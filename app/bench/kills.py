@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from app.bench.ports import free_port
 from app.demo import SAMPLES_DIR
 from app.errors import AppError
 from app.importing import import_coco
 from app.inference import PredictRequest, enqueue_predict
 from app.ingest import ingest
 from app.liveness import live_workers
+from app.ports import free_port
 from app.progress import OnProgress
 from app.routes.identity import workspace_key
 from app.security import CUSTOM_HEADER

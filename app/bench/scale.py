@@ -21,10 +21,10 @@ from uuid import uuid4
 import psutil
 from PIL import Image as PillowImage
 
-from app.bench.ports import free_port
 from app.errors import AppError
 from app.exporting import export_coco
 from app.ingest import ingest
+from app.ports import free_port
 from app.progress import OnProgress
 from app.settings import choose_backbone
 from app.workspace import Workspace, open_workspace

@@ -17,6 +17,7 @@ import psutil
 from app.fiftyone.children import Child
 from app.fiftyone.errors import FiftyOneError, MongodMissingError
 from app.fiftyone.places import Places
+from app.ports import free_port
 
 log = logging.getLogger(__name__)
 
@@ -93,14 +94,6 @@ def command(binary: Path, places: Places, port: int, log_path: Path) -> list[str
     words = ["--dbpath", str(places.database_dir), "--port", str(port), "--bind_ip", "127.0.0.1"]
     words += ["--nounixsocket", "--wiredTigerCacheSizeGB", "0.5"]
     return [str(binary), *words, "--logpath", str(log_path), "--logappend"]
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def end_orphan(places: Places) -> bool:

@@ -21,6 +21,7 @@ from app.fiftyone.children import Child, low_priority
 from app.fiftyone.errors import FiftyOneError
 from app.fiftyone.naming import dataset_of
 from app.fiftyone.places import Places, environment
+from app.ports import free_port
 from app.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -128,7 +129,7 @@ class FiftyOneService:
         self._places.make()
         self._places.status_path.unlink(missing_ok=True)
         uri = self._uri or self._start_mongod()
-        port = mongod.free_port()
+        port = free_port()
         variables = low_priority(environment(self._workspace, uri, app_url=self._app_url))
         for name, words in (("front", ["--port", str(port)]), ("mirror", [])):
             command = [sys.executable, "-m", "app", f"fiftyone-{name}", *words]

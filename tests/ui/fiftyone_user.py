@@ -49,11 +49,11 @@ class FiftyOneUser:
     def open_sample(self, url: str, sample_id: str) -> None:
         self.page.goto(f"{url}?id={sample_id}")
         expect(self.part("annotate")).to_be_visible()
-        expect(self.page.locator(_RENDERED)).to_be_visible()
         self.page.wait_for_timeout(1_000)
 
     def annotate(self) -> None:
         self.part("annotate").click()
+        expect(self.page.locator(_RENDERED)).to_be_visible()
         expect(self.page.locator("[data-cy^='annotate-label-']").first).to_be_visible()
         self.page.wait_for_timeout(1_000)
 

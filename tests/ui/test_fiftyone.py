@@ -214,6 +214,8 @@ def test_what_is_decided_in_fiftyone_is_found_in_the_project_and_its_export(
     assert len(in_export) == num_boxes(workspace)
     assert in_export[drawn.uid]["bbox"][:2] == [drawn.box[0], drawn.box[1]]
     assert status(server)["mirror"]["conflicts"] == 0
+    page.goto(f"{server.url}/?image=2")  # the way back, as the panel has it
+    expect(page.locator("#label-canvas [data-testid=canvas-position]")).to_contain_text("2 of 8")
     assert server.foreign_requests == []
 
 

@@ -1,4 +1,4 @@
-"""A port for a server that lives as long as a measurement."""
+"""Ports for servers that nobody but us has to find."""
 
 from __future__ import annotations
 
