@@ -170,7 +170,8 @@ def _difference(mine: Sequence[torch.Tensor], theirs: Sequence[torch.Tensor]) ->
 @torch.no_grad()
 def compare_predictions(subject: Subject, *, rounds: int) -> list[Row]:
     """(b) From pictures to raw boxes with a prompt, against the unprompted model, whole and split."""
-    detector, prompts = subject.detector, subject.prompts()
+    detector = subject.detector
+    prompts = subject.prompts().export_kv()  # as the predictor has them
 
     def tuned() -> None:
         detector.detect(detector.encode_images(subject.images), subject.text, prompts)
