@@ -80,6 +80,8 @@ class Mirror:
 
     def step(self) -> None:
         """One look in each direction."""
+        if self._bridge.repair_counts():
+            log.info("FiftyOne's database had been killed; its count of samples is right again")
         self._pull()
         self._push()
         self._measure_new_bundles()
@@ -113,6 +115,7 @@ class Mirror:
         """Nothing is computed while no byte of the project's database has changed."""
         before = self._look_at_database()
         if self._status.has_pushed and before == self._seen_database:
+            self._status.images = self._bridge.dataset.count()
             self._tell("")
             return
         report = push(

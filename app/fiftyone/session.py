@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from storage.counts import counts
 from storage.database import Transaction
 from storage.fiftyone_bridge.bridge import Bridge
 from storage.types import Image
+
+LOCK = threading.Lock()  # one decision at a time
+_OPENING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,21 @@ class Session:
         return images.get(tx, found[0]) if found else None
 
 
-def open_session() -> Session:
+_sessions: list[Session] = []
+
+
+def current_session() -> Session:
+    """Opened at the first click, not when the server starts.
+
+    It is kept here and not in the plugin, which FiftyOne loads anew for every request.
+    """
+    with _OPENING:
+        if not _sessions:
+            _sessions.append(_open_session())
+        return _sessions[0]
+
+
+def _open_session() -> Session:
     """By what the app has put into the environment of this process."""
     state = os.environ[STATE_VARIABLE]
     workspace = open_workspace(Path(os.environ[DATA_VARIABLE]), Path(state))

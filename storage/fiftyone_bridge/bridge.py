@@ -63,6 +63,7 @@ class Bridge:
     def __init__(self, dataset: Any, memory: Any, data_dir: Path, *, is_fast: bool) -> None:
         self.dataset, self.data_dir, self.is_fast = dataset, data_dir, is_fast
         self._memory = memory
+        self._seen_process: Any = None
         # sample id -> its last_modified_at, as we wrote it and as we have read it
         self.own_writes: dict[str, datetime] = {}
         self.seen: dict[str, datetime] = {}
@@ -99,6 +100,25 @@ class Bridge:
     @property
     def collection(self) -> Any:
         return self.dataset._sample_collection
+
+    def repair_counts(self) -> bool:
+        """Right the number of samples after mongod was killed; True when there was something to right.
+
+        The samples are journalled, their number is not: a killed mongod comes back with all of them,
+        says that there are none, and the App then shows an empty dataset.
+        """
+        import fiftyone.core.odm as foo
+
+        connection = foo.get_db_conn()
+        process = connection.client.admin.command("hello").get("topologyVersion", {})
+        if process.get("processId") == self._seen_process:
+            return False
+        self._seen_process = process.get("processId")
+        collection = self.collection
+        if collection.estimated_document_count() == collection.count_documents({}):
+            return False
+        connection.command("validate", collection.name)
+        return True
 
     def about(self) -> About:
         found = self._about()

@@ -141,6 +141,13 @@ def kill_mongod(server: Server) -> None:
     before = status(server)["pids"]["mongod"]
     psutil.Process(before).kill()
     wait_for(lambda: status(server)["pids"]["mongod"] not in (None, before))
+    killed_at = status(server)["mirror"]["at"]
+    wait_for(lambda: is_whole_again(server, killed_at))
+
+
+def is_whole_again(server: Server, killed_at: str) -> bool:
+    mirror = status(server)["mirror"]
+    return bool(mirror["at"] > killed_at and mirror["images"] == NUM_IMAGES)
 
 
 def edit_first_image(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import fiftyone.operators as foo
@@ -10,7 +9,7 @@ from fiftyone.operators import types
 
 from app.errors import AppError
 from app.fiftyone import verdicts
-from app.fiftyone.session import Session, open_session
+from app.fiftyone.session import LOCK, Session, current_session
 from app.fiftyone.verdicts import Outcome, Targets
 from storage.errors import StorageError
 
@@ -22,23 +21,12 @@ _BUTTONS = {
     "mark_done": "Done",
 }
 _SIZES = [0.78, 0.22]
-_lock = threading.Lock()
-_sessions: list[Session] = []
-
-
-def _session() -> Session:
-    """Opened at the first click, not when the server starts."""
-    with _lock:
-        if not _sessions:
-            _sessions.append(open_session())
-        return _sessions[0]
 
 
 class _Verb(foo.Operator):  # type: ignore[misc]
     """One button. It acts on selected labels, else on selected samples, else on the open one."""
 
     name = label = icon = ""
-    does_labels_only = False
     has_form = False
 
     @property
@@ -64,8 +52,8 @@ class _Verb(foo.Operator):  # type: ignore[misc]
 
 def act(ctx: Any, verb: _Verb) -> dict[str, Any]:
     """Decide, tell, and show what has become of it."""
-    session = _session()
-    with _lock:
+    session = current_session()
+    with LOCK:
         try:
             session.refresh()
             outcome = verb.decide(session, _targets(session, ctx), ctx.params)
@@ -123,7 +111,7 @@ class ChangeClass(_Verb):
 
     def resolve_input(self, ctx: Any) -> Any:
         inputs = types.Object()
-        names = _session().class_names()
+        names = current_session().class_names()
         choices = types.DropdownView(label="New class")
         for name in names:
             choices.add_choice(name, label=name)
@@ -180,7 +168,7 @@ class ReviewPanel(foo.Panel):  # type: ignore[misc]
         self._show(ctx)
 
     def _show(self, ctx: Any) -> None:
-        ctx.panel.set_state("text", _session().summary(ctx.current_sample))
+        ctx.panel.set_state("text", current_session().summary(ctx.current_sample))
 
     def accept(self, ctx: Any) -> None:
         self._act(ctx, Accept())
