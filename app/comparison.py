@@ -19,7 +19,7 @@ from storage.types import Bundle
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
-    from sdpt_engine.bundle import PromptBundle
+    from sdpt_engine.predictor import Predictor
     from sdpt_engine.tuning import Judged, TuneResult
 
 MIN_SCORE = 0.01
@@ -49,7 +49,7 @@ def compare(
 
     Against the bundle in use only those images count that this one has not learnt from either.
     """
-    if not _beats(result.tuned, result.zero_shot):
+    if not result.has_gained:
         return Comparison(
             False,
             f"Kept as a choice, not adopted: held-out AP50 {_percent(result.tuned)} does not beat "
@@ -57,36 +57,37 @@ def compare(
         )
     with workspace.database.read() as tx:
         adopted = bundles.adopted(tx)
-    rival = None if adopted is None else _usable(workspace, detector, adopted)
-    unseen = [] if adopted is None else _unseen(workspace, adopted, result.judged)
+    rival = None if adopted is None else _usable(workspace, detector, adopted, classes)
     gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
-    if adopted is None or rival is None or not unseen:
+    if adopted is None or rival is None:
         return Comparison(True, f"Adopted: {gain}.")
+    unseen = _unseen(workspace, adopted, result.judged)
+    where = f"on {len(unseen)} images that neither has learnt from"
+    if not unseen:  # then it may judge itself by what it has learnt: that favours the one in use
+        unseen = list(result.judged)
+        where = f"on {len(unseen)} images, all of which '{adopted.name}' has learnt from"
     names = [item.name for item in classes]
     truth = [(pair.example.boxes, pair.example.labels) for pair in unseen]
     ours = sdpt_engine.evaluate([pair.prediction for pair in unseen], truth, names)
-    predictor = sdpt_engine.Predictor(detector, classes, rival, min_score=MIN_SCORE)
-    proposed = [predictor.predict([pair.example.image_path])[0] for pair in unseen]
+    proposed = [rival.predict([pair.example.image_path])[0] for pair in unseen]
     theirs = sdpt_engine.evaluate(proposed, truth, names)
-    sentence = (
-        f"on {len(unseen)} images that neither has learnt from, AP50 {_percent(ours)} against "
-        f"{_percent(theirs)} of '{adopted.name}'"
-    )
-    if _beats(ours, theirs):
+    sentence = f"{where}, AP50 {_percent(ours)} against {_percent(theirs)} of '{adopted.name}'"
+    if sdpt_engine.is_better(ours, theirs):
         return Comparison(True, f"Adopted: {gain}; {sentence}.", theirs)
     return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", theirs)
 
 
-def _usable(workspace: Workspace, detector: Detector, adopted: Bundle) -> PromptBundle | None:
+def _usable(
+    workspace: Workspace, detector: Detector, adopted: Bundle, classes: Sequence[ObjectClass]
+) -> Predictor | None:
     """The prompt in use; None when it is foreign or broken, so that it cannot be a rival."""
     if adopted.folder is None:
         return None
     try:
         prompt = load_prompt(workspace, adopted)
-        prompt.check_backbone(detector)
+        return sdpt_engine.Predictor(detector, classes, prompt, min_score=MIN_SCORE)
     except BundleError:
         return None
-    return prompt
 
 
 def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> list[Judged]:
@@ -96,11 +97,6 @@ def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> 
         return list(judged)
     seen = {workspace.image_path(item.relative_path) for item in read_snapshot(path).train}
     return [pair for pair in judged if pair.example.image_path not in seen]
-
-
-def _beats(new: Metrics, old: Metrics) -> bool:
-    """By AP50, then by AP; nothing measured (nan) beats nothing."""
-    return (new.ap50, new.ap) > (old.ap50, old.ap)
 
 
 def _percent(metrics: Metrics) -> str:

@@ -14,11 +14,13 @@ from typing import Any
 
 from app import __version__
 from app.demo import default_demo_dir
+from app.errors import OutputError
 from app.fiftyone.errors import MongodMissingError
 from app.fiftyone.mongod import find_mongod
 from app.settings import DEFAULT_HUB_ID, DOWNLOAD_CHECK_S, NANO
 from sdpt_engine.availability import can_download, is_available_locally
 from sdpt_engine.backbones import nano_folder
+from sdpt_engine.backbones.glip.convert import Conversion, convert_checkpoint
 from sdpt_engine.device import resolve_device
 
 _PACKAGES = ("torch", "transformers", "gradio", "sqlalchemy", "pycocotools", "fiftyone")
@@ -54,6 +56,27 @@ def doctor_document(checks: list[Check]) -> dict[str, Any]:
     """{"ok", "checks": [{"name", "found", "advice"}]}."""
     rows = [{"name": c.name, "found": c.found, "advice": c.advice} for c in checks]
     return {"ok": all(c.advice is None for c in checks), "checks": rows}
+
+
+def convert_glip(file: Path, folder: Path) -> Conversion:
+    """A released GLIP checkpoint to a folder for --backbone. Its vocabulary is nano's: that of BERT, uncased."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise OutputError(f"'{folder}' is no empty folder. Name a new one with --output FOLDER.")
+    try:
+        return convert_checkpoint(file, folder, vocabulary=nano_folder() / "vocab.txt")
+    except OSError as error:
+        raise OutputError(
+            f"'{folder}' cannot be written: {error}. Name another folder with --output FOLDER."
+        ) from error
+
+
+def conversion_document(done: Conversion) -> dict[str, Any]:
+    """{"folder", "num_tensors", "left_out": {why: how many}}."""
+    return {
+        "folder": str(done.folder),
+        "num_tensors": done.num_tensors,
+        "left_out": dict(done.left_out),
+    }
 
 
 def _package(name: str) -> Check:

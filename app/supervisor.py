@@ -14,6 +14,7 @@ from typing import Self
 
 from app.settings import Settings
 from app.workspace import Workspace
+from sdpt_engine.environment import CALM_CPU
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Supervisor(AbstractContextManager["Supervisor"]):
                 stdout=log_file,
                 stderr=log_file,
                 # Busy-waiting OpenMP threads would take the page's processor time.
-                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+                env={**CALM_CPU, **os.environ},
                 start_new_session=True,  # Ctrl+C is for the server, which then ends the worker
             )
 

@@ -18,7 +18,7 @@ from app.readiness import readiness
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, freeze, read_snapshot, write_snapshot
 from app.workspace import Workspace
 from sdpt_engine.errors import CheckpointError, ImageUnreadableError, TuneInterrupted
-from sdpt_engine.types import Example, Metrics, ObjectClass, StepReport, TuneConfig
+from sdpt_engine.types import PLAIN_PROMPT, Example, Metrics, ObjectClass, StepReport, TuneConfig
 from storage import bundles, jobs
 from storage.types import BundleKind, Job, JobKind, JobStatus
 
@@ -35,6 +35,7 @@ class TuneRequest:
 
     steps: int | None = None
     num_tokens: int | None = None
+    is_plain: bool = False  # the published SDPT, without a token per class
     seed: int = 0
     val_fraction: float = HELD_OUT_FRACTION
 
@@ -51,9 +52,10 @@ class TuneRequest:
         chosen = TuneConfig(seed=self.seed)
         if self.steps is not None:
             chosen = replace(chosen, steps=self.steps)
+        prompt = PLAIN_PROMPT if self.is_plain else chosen.prompt
         if self.num_tokens is not None:
-            chosen = replace(chosen, prompt=replace(chosen.prompt, num_tokens=self.num_tokens))
-        return chosen
+            prompt = replace(prompt, num_tokens=self.num_tokens)
+        return replace(chosen, prompt=prompt)
 
 
 def enqueue_tune(workspace: Workspace, request: TuneRequest, at: datetime) -> Job:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from sdpt_engine.predictor import Predictor
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, tune
+    from sdpt_engine.verdict import is_better
 
 __all__ = [
     "CHECKPOINT_NAME",
@@ -53,6 +54,7 @@ __all__ = [
     "TuneResult",
     "evaluate",
     "from_detections",
+    "is_better",
     "load_detector",
     "load_image_upright",
     "predict_each",
@@ -71,6 +73,7 @@ _WHERE = {
     "evaluate": "sdpt_engine.metrics",
     "from_detections": "sdpt_engine.interchange",
     "to_detections": "sdpt_engine.interchange",
+    "is_better": "sdpt_engine.verdict",
     "Predictor": "sdpt_engine.predictor",
     "TuneResult": "sdpt_engine.tuning",
     "tune": "sdpt_engine.tuning",

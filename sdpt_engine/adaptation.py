@@ -30,6 +30,13 @@ class Adaptation(Protocol):
     def first_layer(self) -> int:
         """The first fusion layer whose result depends on it; what comes before may be cached."""
 
+    @property
+    def can_recompute(self) -> bool:
+        """Whether a layer gives the same again when it is worked out anew for its gradient.
+
+        Not so where weights or modules are swapped in for one call and are gone by then.
+        """
+
     def prepare(
         self, detector: Detector, views: Sequence[View], texts: Sequence[EncodedText]
     ) -> None:
@@ -42,6 +49,9 @@ class Adaptation(Protocol):
 
         Gives the text to run it with.
         """
+
+    def move_to(self, step: int, total_steps: int) -> None:
+        """Hear how many steps are done; for what follows a schedule and not a gradient."""
 
     def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
         """The last word on the detector's output; most return it as it is."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -59,7 +60,8 @@ class PromptBundle:
             self._prompt_config(),
         )
         try:
-            prompts.load_learnt_tensors(self.tensors)
+            # Format 1 knew no fade-in: its shared tokens are there as a whole.
+            prompts.load_learnt_tensors({"presence": torch.ones(()), **self.tensors})
         except ValueError as error:
             raise BundleDamagedError(f"The bundle does not fit itself: {error}") from error
         return prompts.to(detector.device).requires_grad_(False)

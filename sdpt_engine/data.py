@@ -80,6 +80,7 @@ class View:
             is_exhaustive=self.example.is_exhaustive,
             negatives=_normalised(negatives, size),
             negative_classes=torch.from_numpy(negative_classes),
+            num_in_all_captions=len(self.example.boxes),
         )
 
 

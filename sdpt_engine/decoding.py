@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdpt_engine.backbones.base import Caption, DetectorOutput
+from sdpt_engine.backbones.base import Caption
 from sdpt_engine.boxes import cxcywh_to_xyxy, iou_xyxy
 from sdpt_engine.types import Prediction
 
@@ -22,16 +22,14 @@ def class_scores(logits: Tensor, caption: Caption) -> Tensor:
     return logits.sigmoid() @ picks
 
 
-def candidates(
-    output: DetectorOutput, caption: Caption, columns: Tensor, num_classes: int
-) -> tuple[Tensor, Tensor]:
-    """Scores [B, Q, num_classes] (0 for classes outside this caption) and boxes [B, Q, 4] cxcywh.
+def among_all(scores: Tensor, columns: Tensor, num_classes: int) -> Tensor:
+    """Scores [B, K, C] of a caption's classes as [B, K, num_classes], 0 for the classes of other captions.
 
     `columns` [C] says which of all classes each class of the caption is.
     """
-    scores = output.logits.new_zeros((*output.logits.shape[:2], num_classes))
-    scores[..., columns] = class_scores(output.logits, caption)
-    return scores, output.boxes
+    spread = scores.new_zeros((*scores.shape[:2], num_classes))
+    spread[..., columns] = scores
+    return spread
 
 
 def to_prediction(
@@ -50,7 +48,8 @@ def to_prediction(
     corners = cxcywh_to_xyxy(boxes) * scale
     corners = torch.minimum(corners.clamp(min=0.0), scale)
     is_real = ((corners[:, 2:] - corners[:, :2]) >= 1.0).all(dim=-1)  # a pixel at least
-    query, label = torch.nonzero((scores >= min_score) & is_real[:, None], as_tuple=True)
+    is_likely = (scores >= min_score) & (scores > 0)  # 0 stands where a class was not asked for
+    query, label = torch.nonzero(is_likely & is_real[:, None], as_tuple=True)
     flat = scores[query, label]
     order = flat.argsort(descending=True, stable=True)[: 4 * max_detections]
     query, label, flat = query[order], label[order], flat[order]
@@ -74,7 +73,7 @@ def _without_duplicates(
     same = labels[:, None] == labels[None, :]
     clashes = torch.where(same, overlap > nms_iou, overlap > duplicate_iou).cpu().numpy()
     alive = np.ones(len(boxes), dtype=bool)
-    for index in range(len(boxes)):
+    for index in np.flatnonzero(np.triu(clashes, 1).any(axis=1)):  # the others suppress nothing
         if alive[index]:
             alive[index + 1 :] &= ~clashes[index, index + 1 :]
     return torch.from_numpy(np.flatnonzero(alive)).to(boxes.device)

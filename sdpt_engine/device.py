@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 from sdpt_engine.errors import BackboneUnavailableError
@@ -23,3 +25,18 @@ def resolve_device(wanted: str) -> torch.device:
             "here. Use --device cpu or --device auto."
         )
     return device
+
+
+def precision(device: torch.device) -> AbstractContextManager[object]:
+    """In which the frozen part runs: half precision where a GPU gains by it, as it is on the CPU.
+
+    What is learnt stays in full precision. Gradients of float16 would vanish without scaling the loss, so a
+    GPU without bfloat16 uses half precision only where no gradient is asked for.
+    """
+    if device.type != "cuda":
+        return nullcontext()
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    if torch.is_grad_enabled():
+        return nullcontext()
+    return torch.autocast("cuda", dtype=torch.float16)

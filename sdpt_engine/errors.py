@@ -5,6 +5,7 @@ EngineError
 ├── ImageUnreadableError       a picture cannot be decoded
 ├── VocabularyError            a class cannot be put into words the model reads
 ├── BackboneUnavailableError   the detector is neither here nor to be had
+│   └── ForeignWeightsError    a checkpoint is not the model's, or would have to run code
 ├── BundleError
 │   ├── ForeignBackboneError   the bundle was tuned on another detector
 │   ├── BundleTooNewError      the bundle was written by a newer version
@@ -36,6 +37,10 @@ class VocabularyError(EngineError):
 
 class BackboneUnavailableError(EngineError):
     """The detector is neither on this machine nor can it be downloaded."""
+
+
+class ForeignWeightsError(BackboneUnavailableError):
+    """A checkpoint holds other tensors than the model, or can only be read by running code."""
 
 
 class BundleError(EngineError):

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,7 +17,6 @@ from sdpt_engine.adaptation import Adaptation
 from sdpt_engine.checkpoint import load_checkpoint, save_checkpoint
 from sdpt_engine.data import View, ViewCache
 from sdpt_engine.errors import NonFiniteLossError, TuneInterrupted
-from sdpt_engine.losses import detection_loss
 from sdpt_engine.metrics import evaluate, metrics_from_dict
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.schedule import learning_rate_factor
@@ -34,6 +33,7 @@ from sdpt_engine.views import view_pool
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
 
+T = TypeVar("T")
 EVAL_BATCH = 4
 EVAL_MIN_SCORE = 0.01
 NOTHING_MEASURED = Metrics(math.nan, math.nan, {}, 0)
@@ -72,6 +72,7 @@ class _Progress:
     num_drawn: int
     batch_size: int
     zero_shot: Metrics
+    saves_memory: bool = False
     looks: list[Look] = field(default_factory=list)
     best: int = 0  # index into looks
     least_loss: float = math.inf
@@ -104,6 +105,7 @@ class Fit:
         self.config, self.checkpoint, self.run_digest = config, checkpoint, run_digest
         self.last_step = config.steps if stop_at is None else min(stop_at, config.steps)
         self.keeps_looks = keeps_looks
+        self.eval_batch = EVAL_BATCH
         self.pool = view_pool(config.num_zooms, seed=config.seed)
         self.predictor = Predictor(detector, material.categories, min_score=EVAL_MIN_SCORE)
         self.groups = adaptation.parameter_groups()
@@ -134,8 +136,21 @@ class Fit:
         should_stop: Callable[[], bool] | None = None,
     ) -> Look:
         """The best look. Raises TuneInterrupted when `should_stop` says so, NonFiniteLossError."""
+        before = self.detector.saves_memory
+        try:
+            return self._run(on_begin, on_step, should_stop)
+        finally:
+            self.detector.saves_memory = before
+
+    def _run(
+        self,
+        on_begin: Callable[[int, int, Metrics], None] | None,
+        on_step: Callable[[StepReport], None] | None,
+        should_stop: Callable[[], bool] | None,
+    ) -> Look:
         self._resume_or_begin()
         progress = self.progress
+        self.detector.saves_memory |= progress.saves_memory
         if on_begin is not None:
             on_begin(progress.step, self.last_step, progress.zero_shot)
         while not self.is_finished:
@@ -174,6 +189,7 @@ class Fit:
             [train.view(index) for index in range(len(train))],
             [asked.text for asked in train.asked],
         )
+        self.adaptation.move_to(0, self.config.steps)
         self.progress = _Progress(
             step=0,
             num_drawn=0,
@@ -224,20 +240,31 @@ class Fit:
                 f"The loss became {loss} at step {progress.step + 1}; the last checkpoint is kept. "
                 "Lower the learning rates and tune again."
             )
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.config.gradient_clip)
+        if not bool(norm.isfinite()):
+            raise NonFiniteLossError(
+                f"The gradient left the real numbers at step {progress.step + 1}; the last checkpoint is "
+                "kept. Lower the learning rates and tune again."
+            )
         self.optimizer.step()
         progress.num_drawn += progress.batch_size
         progress.step += 1
+        self.adaptation.move_to(progress.step, self.config.steps)
         return loss, parts, float(self.optimizer.param_groups[0]["lr"])
 
     def _backward_within_memory(self) -> tuple[float, dict[str, float]]:
+        """Short of memory, layers are first worked out twice, which changes nothing; then the batch is halved."""
+        progress = self.progress
         while True:
             try:
                 return self._backward(self._draw())
             except torch.OutOfMemoryError:
-                if self.progress.batch_size == 1:
+                if self.adaptation.can_recompute and not self.detector.saves_memory:
+                    self.detector.saves_memory = progress.saves_memory = True
+                elif progress.batch_size > 1:
+                    progress.batch_size //= 2
+                else:
                     raise
-                self.progress.batch_size //= 2
 
     def _backward(self, views: Sequence[View]) -> tuple[float, dict[str, float]]:
         assert self.optimizer is not None
@@ -256,7 +283,7 @@ class Fit:
         images = [view.images[number] for view in views]
         output = self.detector.detect(images, text, self.adaptation)
         targets = [view.target(number).to(self.detector.device) for view in views]
-        return detection_loss(output, targets, text.caption)
+        return self.detector.loss(output, targets, text.caption)
 
     def _draw(self) -> list[View]:
         """The next batch. It follows from seed and position alone, so no generator needs saving."""
@@ -294,13 +321,26 @@ class Fit:
     @torch.no_grad()
     def _held_out_loss(self) -> float:
         cache = self.material.held_out
-        views = [cache.view(index) for index in range(len(cache))]
-        total = 0.0
-        for first in range(0, len(views), EVAL_BATCH):
-            batch = views[first : first + EVAL_BATCH]
-            for number in range(len(cache.asked)):
-                total += float(self._loss(batch, number)[0]) * len(batch) / len(views)
-        return total
+
+        def loss_of(batch: Sequence[View]) -> list[float]:
+            each = sum(float(self._loss(batch, n)[0]) for n in range(len(cache.asked)))
+            return [each] * len(batch)
+
+        losses = self._in_batches(cache, loss_of)
+        return sum(losses) / len(losses)
+
+    def _in_batches(self, cache: ViewCache, work: Callable[[Sequence[View]], list[T]]) -> list[T]:
+        """One result per plain view, in order; short of memory the batch is halved."""
+        done: list[T] = []
+        while len(done) < len(cache):
+            last = min(len(done) + self.eval_batch, len(cache))
+            try:
+                done += work([cache.view(index) for index in range(len(done), last)])
+            except torch.OutOfMemoryError:
+                if self.eval_batch == 1:
+                    raise
+                self.eval_batch //= 2
+        return done
 
     def measure(self, adaptation: Adaptation | None) -> Metrics:
         """AP on the held-out images."""
@@ -314,11 +354,9 @@ class Fit:
     def predict(self, cache: ViewCache, adaptation: Adaptation | None) -> list[Prediction]:
         """Proposals on the plain views of `cache`, in its order."""
         self.predictor.adaptation = adaptation
-        found: list[Prediction] = []
-        for first in range(0, len(cache), EVAL_BATCH):
-            views = [cache.view(i) for i in range(first, min(first + EVAL_BATCH, len(cache)))]
-            per_caption = [
-                [view.images[number] for view in views] for number in range(len(cache.asked))
-            ]
-            found += self.predictor.predict_asked(per_caption)
-        return found
+
+        def proposed(views: Sequence[View]) -> list[Prediction]:
+            captions = range(len(cache.asked))
+            return self.predictor.predict_asked([[v.images[n] for v in views] for n in captions])
+
+        return self._in_batches(cache, proposed)

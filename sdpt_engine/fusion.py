@@ -5,39 +5,19 @@ Legend: B images, N image tokens, T text tokens, m prompt tokens, H heads, d hea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sdpt_engine.extra_tokens import ExtraTokens, SeenBeside, additive_mask, split_heads
+from sdpt_engine.folding import attend_folded, is_foldable
+
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import FusionSite
 
 AttentionResult = tuple[tuple[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraTokens:
-    """Keys and values that the queries of one side see beside the tokens of the other side."""
-
-    keys: Tensor  # [m, D]
-    values: Tensor  # [m, D]
-    bias: Tensor | None = None  # added to the logits, [m] or [queries, m]; -inf hides a token
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-
-@dataclass(frozen=True, slots=True)
-class SeenBeside:
-    """What a fusion layer's queries see beside its own tokens, and a factor on its outputs."""
-
-    by_image: ExtraTokens | None = None  # beside the words
-    by_text: ExtraTokens | None = None  # beside the pixels
-    image_gain: Tensor | None = None  # [dv]
-    text_gain: Tensor | None = None  # [dt]
 
 
 class PromptedAttention(nn.Module):
@@ -118,18 +98,8 @@ def attend(
     masks: tuple[Tensor | None, Tensor | None] = (None, None),
 ) -> tuple[Tensor, Tensor]:
     """The same outputs, with the prompts as extra keys and values only: no prompt row is a query."""
-    image, text = features
-    heads = site.num_heads
-    from_image = _split(site.image_projection(image), heads)  # [B, H, N, d], query and key
-    from_text = _split(site.text_projection(text), heads)  # [B, H, T, d]
-    image_out = _attention(
-        from_image, from_text, _split(site.text_values(text), heads), beside.by_image, masks[1]
-    )
-    text_out = _attention(
-        from_text, from_image, _split(site.image_values(image), heads), beside.by_text, masks[0]
-    )
-    image_delta: Tensor = site.image_output(_join(image_out))
-    text_delta: Tensor = site.text_output(_join(text_out))
+    run = attend_folded if is_foldable(site) else attend_plainly
+    image_delta, text_delta = run(site, features, beside, masks=masks)
     if beside.image_gain is not None:
         image_delta = image_delta * beside.image_gain
     if beside.text_gain is not None:
@@ -137,44 +107,48 @@ def attend(
     return image_delta, text_delta
 
 
-def _attention(
+def attend_plainly(
+    site: FusionSite,
+    features: tuple[Tensor, Tensor],
+    beside: SeenBeside,
+    *,
+    masks: tuple[Tensor | None, Tensor | None] = (None, None),
+) -> tuple[Tensor, Tensor]:
+    """By two scaled dot products, for projections that are more than a matrix (LoRA layers, say)."""
+    image, text = features
+    heads = site.num_heads
+    from_image = split_heads(site.image_projection(image), heads)  # [B, H, N, d], query and key
+    from_text = split_heads(site.text_projection(text), heads)  # [B, H, T, d]
+    image_out = _dot_product(
+        from_image, from_text, split_heads(site.text_values(text), heads), beside.by_image, masks[1]
+    )
+    text_out = _dot_product(
+        from_text,
+        from_image,
+        split_heads(site.image_values(image), heads),
+        beside.by_text,
+        masks[0],
+    )
+    image_delta: Tensor = site.image_output(_join(image_out))
+    text_delta: Tensor = site.text_output(_join(text_out))
+    return image_delta, text_delta
+
+
+def _dot_product(
     queries: Tensor,
     keys: Tensor,
     values: Tensor,
     extra: ExtraTokens | None,
     padding: Tensor | None,
 ) -> Tensor:
-    mask = _additive(padding, queries, keys, extra)
+    mask = additive_mask(padding, extra, keys, num_queries=queries.shape[2])
     if extra is not None and len(extra):
         batch, heads = keys.shape[:2]
-        keys = torch.cat([keys, _split(extra.keys[None], heads).expand(batch, -1, -1, -1)], dim=2)
-        more = _split(extra.values[None], heads).expand(batch, -1, -1, -1)
+        more = split_heads(extra.keys[None], heads).expand(batch, -1, -1, -1)
+        keys = torch.cat([keys, more], dim=2)
+        more = split_heads(extra.values[None], heads).expand(batch, -1, -1, -1)
         values = torch.cat([values, more], dim=2)
     return F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-
-
-def _additive(
-    padding: Tensor | None, queries: Tensor, keys: Tensor, extra: ExtraTokens | None
-) -> Tensor | None:
-    """Added to the logits, [B, 1, 1 or queries, own + m]: -inf on padding, the bias on prompts."""
-    # On a GPU the question would wait for everything before it; there the mask is simply added.
-    is_padded = padding is not None and (padding.device.type != "cpu" or bool(padding.any()))
-    bias = None if extra is None else extra.bias
-    if not is_padded and bias is None:
-        return None
-    rows = queries.shape[2] if bias is not None and bias.dim() == 2 else 1
-    own = queries.new_zeros(queries.shape[0], rows, keys.shape[2])
-    if padding is not None:
-        own = own.masked_fill(padding[:, None], float("-inf"))
-    if extra is None:
-        return own[:, None]
-    more = own.new_zeros(len(extra)) if bias is None else bias
-    return torch.cat([own, more.expand(len(own), rows, -1)], dim=2)[:, None]
-
-
-def _split(tokens: Tensor, heads: int) -> Tensor:
-    batch, length, width = tokens.shape
-    return tokens.view(batch, length, heads, width // heads).transpose(1, 2)  # [B, H, L, d]
 
 
 def _join(tokens: Tensor) -> Tensor:

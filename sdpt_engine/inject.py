@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sdpt_engine.fusion import PromptedAttention, SeenBeside
+from sdpt_engine.extra_tokens import SeenBeside
+from sdpt_engine.fusion import PromptedAttention
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, FusionSite

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from sdpt_engine.adaptation import Adaptation
-from sdpt_engine.asking import ask
+from sdpt_engine.asking import Asked, ask
 from sdpt_engine.backbones.base import Detector, EncodedImage
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.decoding import candidates, to_prediction
+from sdpt_engine.decoding import among_all, to_prediction
 from sdpt_engine.types import ObjectClass, Pixels, Prediction
 
 
@@ -65,17 +66,18 @@ class Predictor:
         if not per_caption or not per_caption[0]:
             return []
         parts = [
-            candidates(
-                self.detector.detect(images, asked.text, self.adaptation),
-                asked.text.caption,
-                torch.tensor(asked.places, device=self.detector.device),
-                len(self.classes),
-            )
+            self._candidates(images, asked)
             for asked, images in zip(self._asked, per_caption, strict=True)
         ]
-        scores = torch.cat([part[0] for part in parts], dim=1)  # [B, captions * Q, C]
+        scores = torch.cat([part[0] for part in parts], dim=1)  # [B, K of all captions, C]
         boxes = torch.cat([part[1] for part in parts], dim=1)
         return [
             to_prediction(s, b, image.size_wh, max_detections=self._max_detections, **self._limits)
             for s, b, image in zip(scores, boxes, per_caption[0], strict=True)
         ]
+
+    def _candidates(self, images: Sequence[EncodedImage], asked: Asked) -> tuple[Tensor, Tensor]:
+        output = self.detector.detect(images, asked.text, self.adaptation)
+        scores, boxes = self.detector.candidates(output, asked.text.caption)
+        columns = torch.tensor(asked.places, device=scores.device)
+        return among_all(scores, columns, len(self.classes)), boxes

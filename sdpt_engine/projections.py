@@ -11,10 +11,11 @@ def pseudo_inverse(weight: Tensor, rcond: float) -> tuple[Tensor, float]:
 
     Worked out in float64: singular values below rcond * largest count as zero.
     """
-    exact = weight.detach().cpu().double()
-    singular = torch.linalg.svdvals(exact)
+    left, singular, right = torch.linalg.svd(weight.detach().cpu().double(), full_matrices=False)
     condition = float(singular[0] / singular[-1].clamp_min(torch.finfo(torch.float64).tiny))
-    return torch.linalg.pinv(exact, rtol=rcond).to(torch.float32), condition
+    kept = singular > rcond * singular[0]
+    inverted = torch.where(kept, 1 / singular.clamp_min(torch.finfo(torch.float64).tiny), 0.0)
+    return (right.T * inverted @ left.T).to(torch.float32), condition
 
 
 def bias_of(projection: nn.Linear) -> Tensor:

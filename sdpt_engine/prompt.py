@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from sdpt_engine.adaptation import ParameterGroup, copy_tensors
 from sdpt_engine.errors import InvalidExampleError
-from sdpt_engine.fusion import ExtraTokens, SeenBeside, beside_pixels, beside_words
+from sdpt_engine.extra_tokens import ExtraTokens, SeenBeside
+from sdpt_engine.fusion import beside_pixels, beside_words
 from sdpt_engine.inject import LayerChange, installed
 from sdpt_engine.projections import bias_of, pseudo_inverse
 from sdpt_engine.starting import start_tokens
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from sdpt_engine.data import View
 
 log = logging.getLogger(__name__)
+
+FADE_IN_SHARE = 0.05  # of the steps, as long as the learning rate rises
+LEAST_PRESENCE = math.exp(-6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +121,10 @@ class LayerPrompt(nn.Module):
             return self.get_parameter("anchored_image")
         return self._unproject_image(self.get_parameter("anchored"))
 
-    def fold(self) -> FoldedLayer:
-        """What the layer's queries see, differentiable in Z."""
+    def fold(self, absence: Tensor | None = None) -> FoldedLayer:
+        """What the layer's queries see, differentiable in Z. `absence` is added to the shared tokens' logits."""
         config = self.config
-        bias = self._logit_bias()
+        bias = self._logit_bias(absence)
         by_image, by_text = None, None
         if config.num_tokens and config.paths != "text_only":
             by_image = self._exact(beside_words(self.site, self.text_tokens(), bias))
@@ -138,14 +142,13 @@ class LayerPrompt(nn.Module):
             class_offsets=self.class_offsets() if config.is_anchored else None,
         )
 
-    def _logit_bias(self) -> Tensor | None:
-        if self.config.learns_bias:
-            return self.get_parameter("bias")
-        if self.config.logit_bias == 0.0:
+    def _logit_bias(self, absence: Tensor | None) -> Tensor | None:
+        config = self.config
+        if not config.learns_bias and config.logit_bias == 0.0 and absence is None:
             return None
-        return torch.full(
-            (self.config.num_tokens,), self.config.logit_bias, device=self.image_bias.device
-        )
+        fixed = torch.full((config.num_tokens,), config.logit_bias, device=self.image_bias.device)
+        bias = self.get_parameter("bias") if config.learns_bias else fixed
+        return bias if absence is None else bias + absence
 
     def _exact(self, extra: ExtraTokens) -> ExtraTokens:
         if self.config.kind != "exact_key":
@@ -170,12 +173,19 @@ class FoldedPrompt:
     def first_layer(self) -> int:
         return min(self.layers)
 
+    @property
+    def can_recompute(self) -> bool:
+        return True
+
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         member = membership(text.caption, self.class_ids).to(detector.device)
         changes = {index: _change(layer, member) for index, layer in self.layers.items()}
         with installed(detector, changes):
             yield text
+
+    def move_to(self, step: int, total_steps: int) -> None:
+        """Nothing moves: it is fixed."""
 
     def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
         return output
@@ -196,7 +206,14 @@ class FoldedPrompt:
 
 
 class PromptSet(nn.Module):
-    """SDPT: one `LayerPrompt` per prompted fusion layer, for an ordered list of class ids."""
+    """SDPT: one `LayerPrompt` per prompted fusion layer, for an ordered list of class ids.
+
+    While tuning begins, the shared tokens fade in: at step 0 their share of the attention is next to nothing, so
+    that the start is zero-shot, and after a twentieth of the steps it is the method's own. A fixed negative logit
+    bias would start as softly, but starves the tokens of gradient (the ablations show what that costs).
+    """
+
+    presence: Tensor
 
     def __init__(
         self,
@@ -210,6 +227,7 @@ class PromptSet(nn.Module):
         self.config = config or PromptConfig()
         self.class_ids = tuple(class_ids)
         self.seed = seed
+        self.register_buffer("presence", torch.ones(()))
         chosen = prompted_layers(self.config.layers, len(sites))
         self.layers = nn.ModuleDict(
             {
@@ -245,16 +263,26 @@ class PromptSet(nn.Module):
         """Start the shared tokens as the config says; class tokens start at zero, which changes nothing."""
         start_tokens(self, detector, views, texts)
 
+    @property
+    def can_recompute(self) -> bool:
+        return True
+
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         with self._folded().attached(detector, text) as seen:
             yield seen
 
+    def move_to(self, step: int, total_steps: int) -> None:
+        """Let the shared tokens be there as far as the fade-in has come."""
+        fade = max(1, round(total_steps * FADE_IN_SHARE)) if self.config.fades_in else 1
+        self.presence.fill_(min(1.0, step / fade) if self.config.fades_in else 1.0)
+
     def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
         return output
 
     def _folded(self) -> FoldedPrompt:
-        layers = {index: layer.fold() for index, layer in self.each_layer()}
+        absence = self.presence.clamp_min(LEAST_PRESENCE).log() if self.presence < 1 else None
+        layers = {index: layer.fold(absence) for index, layer in self.each_layer()}
         return FoldedPrompt(layers, self.class_ids)
 
     @torch.no_grad()
@@ -278,10 +306,13 @@ class PromptSet(nn.Module):
 
     def learnt_tensors(self) -> dict[str, Tensor]:
         """The learnt tensors by name, detached copies on the CPU: what a bundle stores."""
-        return {name: value.detach().cpu().clone() for name, value in self.named_parameters()}
+        return {name: value.detach().cpu().clone() for name, value in self._own().items()}
 
     def load_learnt_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        copy_tensors(dict(self.named_parameters()), tensors)
+        copy_tensors(self._own(), tensors)
+
+    def _own(self) -> dict[str, Tensor]:
+        return {**dict(self.named_parameters()), "presence": self.presence}
 
     def num_trainable(self) -> int:
         return sum(p.numel() for p in self.parameters() if p.requires_grad)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -37,4 +38,6 @@ class TensorFile:
         self._number += 1
         path.write_bytes(tensor.contiguous().numpy().tobytes())
         flat = torch.from_file(str(path), shared=False, size=tensor.numel(), dtype=tensor.dtype)
+        with contextlib.suppress(PermissionError):  # Windows keeps a mapped file until it is let go
+            path.unlink()  # mapped already; gone from the disk with the last tensor, even after a kill
         return flat.view(tensor.shape)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from sdpt_engine.boxes import cxcywh_to_xyxy
 
 if TYPE_CHECKING:
-    from sdpt_engine.backbones.base import Detector, EncodedImage, EncodedText
+    from sdpt_engine.backbones.base import Detector, EncodedText
     from sdpt_engine.data import View
+    from sdpt_engine.losses import Target
     from sdpt_engine.prompt import PromptSet
 
 NEAR_ZERO = 0.01
@@ -55,8 +56,9 @@ def _start_from_data(
         for view in views:
             with _recorded(detector) as records:
                 detector.detect([view.images[number]], text)
+            centres = detector.token_centres(view.images[number])
             for index, tokens in seen.items():
-                tokens.add(view, number, text, records[index])
+                tokens.add(view.target(number), centres, text, records[index])
     for index, layer in prompts.each_layer():
         pairs = seen[index].draw(prompts.config.num_tokens, generator)
         image = layer.site.image_projection(torch.stack([x for x, _ in pairs]))
@@ -72,19 +74,18 @@ class _ClassTokens:
         self._words: dict[int, list[Tensor]] = {}
 
     def add(
-        self, view: View, number: int, text: EncodedText, record: tuple[Tensor, Tensor]
+        self, target: Target, centres: Tensor, text: EncodedText, record: tuple[Tensor, Tensor]
     ) -> None:
         image, words = record[0][0], record[1][0]  # [V, dv], [T, dt]
-        target = view.target(number)
-        centres = _cell_centres(view.images[number]).to(image.device)
         corners = cxcywh_to_xyxy(target.boxes).to(image.device)
         for place, box in zip(target.classes.tolist(), corners, strict=True):
             inside = ((centres >= box[:2]) & (centres <= box[2:])).all(-1)
-            if inside.any():
-                owner = text.caption.classes[place].id
-                span = list(text.caption.token_spans[place])
-                self._image.setdefault(owner, []).append(image[inside])
-                self._words.setdefault(owner, []).append(words[span].mean(0))
+            if not inside.any():  # smaller than a cell: the nearest one
+                inside[(centres - (box[:2] + box[2:]) / 2).norm(dim=-1).argmin()] = True
+            owner = text.caption.classes[place].id
+            span = list(text.caption.token_spans[place])
+            self._image.setdefault(owner, []).append(image[inside])
+            self._words.setdefault(owner, []).append(words[span].mean(0))
 
     def draw(self, number: int, generator: torch.Generator) -> list[tuple[Tensor, Tensor]]:
         """`number` pairs (x [dv], t [dt]), the classes taking turns."""
@@ -98,20 +99,6 @@ class _ClassTokens:
             phrase = torch.stack(self._words[owner]).mean(0)
             pairs.append((tokens[chosen.to(tokens.device)].mean(0), phrase))
         return pairs
-
-
-def _cell_centres(image: EncodedImage) -> Tensor:
-    """Centre of each image token's cell [V, 2], x y in 0..1 of the image."""
-    centres = []
-    for level in image.levels:
-        height, width = level.shape[-2:]
-        y, x = torch.meshgrid(
-            (torch.arange(height) + 0.5) / height,
-            (torch.arange(width) + 0.5) / width,
-            indexing="ij",
-        )
-        centres.append(torch.stack((x.flatten(), y.flatten()), -1))
-    return torch.cat(centres)
 
 
 class _Recorder(nn.Module):

@@ -1,4 +1,4 @@
-"""Predictions for many files: batched, with decoding ahead of the model; one bad file ends nothing."""
+"""Predictions for many files: batched by shape, with decoding ahead of the model; one bad file ends nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from sdpt_engine.types import Pixels, Prediction
 
 Outcome = Prediction | ImageUnreadableError
 
+WINDOW_BATCHES = 2  # decoded ahead; large pictures take some memory each
+
 
 def predict_each(
     predictor: Predictor,
@@ -25,31 +27,45 @@ def predict_each(
 ) -> Iterator[tuple[int, Outcome]]:
     """Yields (index into `paths`, prediction or why there is none) in order.
 
-    When the GPU's memory does not suffice, the batch is halved and `on_smaller_batch` hears of it.
+    Within a window of some batches, images of like shape share a batch, so that little is padded. When the
+    GPU's memory does not suffice, the batch is halved and `on_smaller_batch` hears of it.
     """
+    window = batch_size * WINDOW_BATCHES
+    size = batch_size
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decode") as decoder:
-        ahead = decoder.submit(_load_all, paths[:batch_size])
-        first, size = 0, batch_size
-        while first < len(paths):
+        ahead = decoder.submit(_load_all, paths[:window])
+        for first in range(0, len(paths), window):
             loaded = ahead.result()
-            following = first + len(loaded)
-            ahead = decoder.submit(_load_all, paths[following : following + size])
-            pixels = [item for item in loaded if not isinstance(item, ImageUnreadableError)]
-            predictions: list[Prediction] = []
-            while len(predictions) < len(pixels):
-                part = pixels[len(predictions) : len(predictions) + size]
+            ahead = decoder.submit(_load_all, paths[first + window : first + 2 * window])
+            found: dict[int, Outcome] = {}
+            pending: list[tuple[int, Pixels]] = []
+            for index, item in enumerate(loaded):
+                if isinstance(item, ImageUnreadableError):
+                    found[index] = item
+                else:
+                    pending.append((index, item))
+            pending.sort(key=lambda pair: _shape_of(pair[1]))
+            while pending:
+                part = pending[:size]
                 try:
-                    predictions += predictor.predict(part)
+                    predictions = predictor.predict([pixels for _, pixels in part])
                 except torch.OutOfMemoryError:
                     if size == 1:
                         raise
                     size //= 2
                     if on_smaller_batch is not None:
                         on_smaller_batch(size)
-            found = iter(predictions)
-            for index, item in enumerate(loaded, start=first):
-                yield index, item if isinstance(item, ImageUnreadableError) else next(found)
-            first = following
+                    continue
+                found.update(zip((index for index, _ in part), predictions, strict=True))
+                pending = pending[size:]
+            for index in range(len(loaded)):
+                yield first + index, found[index]
+
+
+def _shape_of(pixels: Pixels) -> tuple[float, int]:
+    """Images of one aspect ratio have one shape once they are resized; the height tells small ones apart."""
+    height, width = pixels.shape[:2]
+    return (round(width / height, 3), height)
 
 
 def _load_all(paths: Sequence[Path]) -> list[Pixels | ImageUnreadableError]:

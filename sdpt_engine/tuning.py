@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
+from sdpt_engine.adaptation import num_trained
 from sdpt_engine.asking import ask
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.checkpoint import CHECKPOINT_NAME
@@ -20,7 +19,7 @@ from sdpt_engine.data import ViewCache
 from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.fitting import Fit, Look, Material
 from sdpt_engine.metrics import evaluate
-from sdpt_engine.prompt import PromptSet
+from sdpt_engine.prompt import PromptSet, prompted_layers
 from sdpt_engine.thresholds import best_thresholds
 from sdpt_engine.types import (
     FEW_IMAGES,
@@ -31,6 +30,8 @@ from sdpt_engine.types import (
     StepReport,
     TuneConfig,
 )
+from sdpt_engine.verdict import is_better
+from sdpt_engine.views import view_pool
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
@@ -56,10 +57,16 @@ class TuneResult:
     step0: Metrics
     tuned: Metrics
     judged: tuple[Judged, ...]
+    best_step: int
     steps: int
     seconds: float
     trainable_parameters: int
     stopped_early: bool
+
+    @property
+    def has_gained(self) -> bool:
+        """Whether it learnt anything that the images which judged it show."""
+        return self.best_step > 0 and is_better(self.tuned, self.zero_shot)
 
 
 def tune(
@@ -84,6 +91,12 @@ def tune(
     """
     if not train:
         raise InvalidExampleError("Tuning wants at least one labelled image, found none.")
+    for example in (*train, *val):
+        if len(example.labels) and int(example.labels.max()) >= len(categories):
+            raise InvalidExampleError(
+                f"Example '{example.image_path.name}' has a box of class number {example.labels.max()}, but "
+                f"there are {len(categories)} categories, numbered from 0. Give all of them."
+            )
     job = _Job(detector, tuple(train), tuple(val), config, tuple(categories), checkpoint_dir)
     watch = _Watch(config.steps, on_begin, on_step, should_stop)
     num_folds = min(config.num_folds, len(train))
@@ -129,7 +142,7 @@ class _Job:
         self.detector, self.config, self.categories = detector, config, categories
         self.train, self.val, self.folder = train, val, folder
         asked = ask(detector, categories)
-        layer = self.new_prompts().first_layer
+        layer = min(prompted_layers(config.prompt.layers, len(detector.fusion_sites())))
         self.train_views = ViewCache(detector, train, asked, layer=layer)
         self.val_views = ViewCache(detector, val, asked, layer=layer)
         self.train_digest = _digest_of(train, val, categories)
@@ -183,13 +196,22 @@ def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
     judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
     figures = _Figures(fit.progress.zero_shot, fit.progress.looks[0].metrics, best.metrics)
     return _result(
-        job, best, judged, figures, seconds=fit.progress.seconds, steps=fit.progress.step
+        job,
+        best,
+        judged,
+        figures,
+        trained=num_trained(fit.adaptation),
+        seconds=fit.progress.seconds,
+        steps=fit.progress.step,
     )
 
 
 def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
     """Choose the step by k-fold, then learn from all images up to it."""
     everyone = range(len(job.train))
+    for index in everyone:  # encoded once here, all parts share the views
+        for kind in view_pool(job.config.num_zooms, seed=job.config.seed):
+            job.train_views.view(index, kind)
     fits, held_out = [], [[i for i in everyone if i % num_folds == k] for k in range(num_folds)]
     for k, judges in enumerate(held_out):
         learners = [i for i in everyone if i not in judges]
@@ -205,7 +227,15 @@ def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
     start = [pair for fit in fits for pair in _judged_at(fit, 0)]
     figures = _Figures(*(_metrics(pairs, job.categories) for pairs in (zero_shot, start, judged)))
     seconds = sum(fit.progress.seconds for fit in (*fits, whole))
-    return _result(job, last, tuple(judged), figures, seconds=seconds, steps=step)
+    return _result(
+        job,
+        last,
+        tuple(judged),
+        figures,
+        trained=num_trained(whole.adaptation),
+        seconds=seconds,
+        steps=step,
+    )
 
 
 def _best_step(histories: Sequence[Sequence[Look]]) -> int:
@@ -250,6 +280,7 @@ def _result(
     judged: tuple[Judged, ...],
     figures: _Figures,
     *,
+    trained: int,
     seconds: float,
     steps: int,
 ) -> TuneResult:
@@ -279,19 +310,16 @@ def _result(
         bundle=bundle,
         **_named(figures),
         judged=judged,
+        best_step=best.step,
         steps=steps,
         seconds=seconds,
-        trainable_parameters=_num_numbers(best.tensors),
-        stopped_early=steps < job.config.steps,
+        trainable_parameters=trained,
+        stopped_early=len(job.val) > 0 and steps < job.config.steps,
     )
 
 
 def _named(figures: _Figures) -> dict[str, Metrics]:
     return {f.name: getattr(figures, f.name) for f in dataclasses.fields(figures)}
-
-
-def _num_numbers(tensors: dict[str, Tensor]) -> int:
-    return sum(tensor.numel() for tensor in tensors.values())
 
 
 def _digest_of(

@@ -98,7 +98,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class PromptConfig:
-    """What the learnt prompt is. The defaults were chosen by `bench choose` on training parts only."""
+    """What the learnt prompt is. The defaults were chosen by `bench few-shot --choose`, on training parts only."""
 
     num_tokens: int = 16
     """Shared prototype tokens m per fusion layer, 0 to 128; 0 leaves only the class-anchored ones."""
@@ -115,7 +115,9 @@ class PromptConfig:
     init: str = "uniform"
     """uniform in -1..1 (the paper) | near_zero | data (means of labelled boxes and their phrases)."""
     logit_bias: float = 0.0
-    """Start of what is added to shared tokens' logits; 0 is the published method, -4 starts near the frozen model."""
+    """Added to shared tokens' logits, at the start if it is learnt; 0 is the published method."""
+    fades_in: bool = True
+    """Whether the shared tokens fade in over the first twentieth of the steps, so that step 0 is zero-shot."""
     learns_bias: bool = False
     """Whether each shared token learns its own logit bias from there."""
     learns_gates: bool = False
@@ -153,6 +155,9 @@ _PROMPT_CHOICES = {
     "init": ("uniform", "near_zero", "data"),
 }
 _LAYERS = re.compile(r"all|(first|last)-[1-9]\d*|\d+(,\d+)*")
+
+PLAIN_PROMPT = PromptConfig(is_anchored=False, learning_rate=1.0)
+"""SDPT without tokens per class: the published method, but for the fade-in of its first steps."""
 
 
 @dataclass(frozen=True, slots=True)

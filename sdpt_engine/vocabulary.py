@@ -46,10 +46,11 @@ def _phrase(tokenizer: Any, item: ObjectClass, max_tokens: int) -> _Phrase:
     text = " ".join(_PHRASE_ENDS.sub(" ", item.prompt_text).split())
     ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
     phrase = _Phrase(item, ids)
-    if not ids:
+    # Several classes of unknown signs would all read [UNK], and could not be told apart.
+    if all(token == tokenizer.unk_token_id for token in ids):
         raise VocabularyError(
             f"Class '{item.name}' has the prompt text '{item.prompt_text}', in which the model finds "
-            "no word. Give it a prompt text in letters."
+            "no word that it knows. Give it a prompt text in words of its language, most often English."
         )
     if _length([phrase]) > max_tokens:
         raise VocabularyError(

@@ -11,10 +11,10 @@ from app.demo import ASSETS_DIR
 from app.errors import AppError
 from app.progress import OnProgress
 from sdpt_engine.baselines import METHODS
-from sdpt_engine.bench.driving import run_plan
+from sdpt_engine.bench.driving import measure_peaks, run_plan
 from sdpt_engine.bench.few_shot import AS_SHIPPED, Plan
 from sdpt_engine.bench.report import accuracy_table, write_report
-from sdpt_engine.bench.rows import Row
+from sdpt_engine.bench.rows import ROWS_NAME, Row, read_rows
 
 SETS = ("bccd", "microcontrollers", "playing_cards", "composed")
 QUICK = Plan(
@@ -35,8 +35,9 @@ ABLATIONS = (
     *(f"sdpt:init={init}" for init in ("near_zero", "data")),
     "sdpt:is_anchored=no",
     "sdpt:anchors_image=yes",
-    "sdpt:logit_bias=-4",
-    "sdpt:logit_bias=-4,learns_bias=yes",
+    "sdpt:fades_in=no",
+    "sdpt:logit_bias=-3",
+    "sdpt:logit_bias=-3,learns_bias=yes",
     "sdpt:learns_gates=yes",
     *(f"sdpt:rate={rate}" for rate in (0.03, 0.1, 1.0)),
 )
@@ -72,6 +73,8 @@ def request(
 ) -> FewShotRequest:
     """Raises AppError for shots that are no numbers."""
     names = tuple(methods.split("|")) if methods else (*METHODS, AS_SHIPPED)
+    if is_choosing and not methods:
+        names = tuple(name for name, method in METHODS.items() if method.is_trained)
     if has_ablations:
         names = ABLATIONS
     plan = Plan(
@@ -82,7 +85,7 @@ def request(
         steps=steps,
         backbone=backbone,
         is_choosing=is_choosing,
-        rates=is_choosing,
+        rates=is_choosing and not has_ablations,
     )
     if is_quick:
         plan = replace(QUICK, backbone=backbone)
@@ -105,7 +108,9 @@ def compare_few_shot(
                 wanted, output=Path(scratch), num_workers=num_workers, on_progress=on_progress
             )
     rows = run_plan(wanted.plan, output, num_workers=num_workers, on_progress=on_progress)
-    write_report(rows, output, command=wanted.command)
+    everything = read_rows(output / ROWS_NAME)  # an earlier command may have added other methods
+    peaks = {} if wanted.plan.is_choosing else measure_peaks(wanted.plan, output)
+    write_report(everything, output, command=wanted.command, peaks=peaks)
     return FewShotReport(tuple(rows), accuracy_table(rows))
 
 

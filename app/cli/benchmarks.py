@@ -109,6 +109,44 @@ def kills(
     show(done, text, as_json=as_json)
 
 
+@bench.command("speed")
+def speed(
+    dataset: Annotated[
+        Path | None, typer.Option("--dataset", metavar="DIR", help="images/ and train.json.")
+    ] = None,
+    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two rounds, and a tiny model for the large one.")
+    ] = False,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Tuning, prediction, a folder and memory, beside transformers' own model in the same run.
+
+    Ratios are medians over rounds in which both take turns; more is better for us. The large random
+    model takes some minutes and about 15 GB.
+
+    \b
+    Example:
+      sdpt-app bench speed --quick
+    """
+    from dataclasses import asdict
+
+    from app.bench.speed import describe, measure
+    from app.demo import ASSETS_DIR
+
+    folder = dataset or ASSETS_DIR / "datasets" / "bccd"
+    done = measure(
+        folder,
+        backbone=backbone,
+        is_quick=quick,
+        on_row=lambda row: typer.echo(describe(row), err=True),
+    )
+    text = f"{len(done.rows)} comparisons, {done.threads} threads, torch {done.torch_version}"
+    rows = [{**asdict(row), "is_met": row.is_met} for row in done.rows]
+    show({**asdict(done), "rows": rows}, text, as_json=as_json)
+
+
 @bench.command("fiftyone")
 def fiftyone(
     num_images: Annotated[int, typer.Option("--images", min=100, help="Images.")] = 10_000,

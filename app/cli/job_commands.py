@@ -42,6 +42,10 @@ def tune(
         int | None,
         typer.Option("--tokens", min=0, max=128, help="Prototype tokens per fusion layer."),
     ] = None,
+    is_plain: Annotated[
+        bool,
+        typer.Option("--plain", help="The published SDPT: shared tokens alone, none per class."),
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Of the split and the tuning.")] = 0,
     val_fraction: Annotated[
         float,
@@ -63,7 +67,9 @@ def tune(
 
     from app.tuning import TuneRequest, enqueue_tune
 
-    request = TuneRequest(steps=steps, num_tokens=tokens, seed=seed, val_fraction=val_fraction)
+    request = TuneRequest(
+        steps=steps, num_tokens=tokens, is_plain=is_plain, seed=seed, val_fraction=val_fraction
+    )
     with opened(data, workspace) as found:
         show_backbone(found, backbone)
         job = enqueue_tune(found, request, datetime.now(UTC))

@@ -169,19 +169,48 @@ def worker(
 
 
 @cli.command()
-def doctor(as_json: AsJson = False, debug: Debug = False) -> None:
+def doctor(
+    convert_glip: Annotated[
+        Path | None,
+        typer.Option(
+            "--convert-glip", metavar="FILE", help="Turn a GLIP checkpoint (.pth) into a backbone."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FOLDER", help="Where the converted backbone goes."),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
     """Show versions, device, detectors, disk space and writable folders of this machine.
 
     \b
     Example:
       sdpt-app doctor
+      sdpt-app doctor --convert-glip glip_tiny.pth --output ./glip-t
     """
+    if (convert_glip is None) != (output is None):
+        raise typer.BadParameter("--convert-glip FILE and --output FOLDER go together")
+    if convert_glip is not None and output is not None:
+        _convert_glip(convert_glip, output, as_json=as_json)
+        return
     from app.doctor import doctor_document, examine
 
     checks = examine(Path.cwd())
     width = max(len(check.name) for check in checks)
     lines = [f"{c.name:<{width}}  {c.found}{f' -> {c.advice}' * bool(c.advice)}" for c in checks]
     show(doctor_document(checks), "\n".join(lines), as_json=as_json)
+
+
+def _convert_glip(file: Path, output: Path, *, as_json: bool) -> None:
+    from app.doctor import conversion_document, convert_glip
+
+    done = convert_glip(file, output)
+    for reason, count in done.left_out.items():
+        say(f"  {count} tensors left out: {reason}")
+    text = f"'{done.folder}' holds {done.num_tensors} tensors. Use it with --backbone {done.folder}"
+    show(conversion_document(done), text, as_json=as_json)
 
 
 def _open(settings: Settings, *, as_json: bool) -> None:

@@ -21,7 +21,8 @@ def load_detector(name: str, *, device: str = "auto") -> Detector:
     """Load the detector `name` onto `device` (auto, cpu, cuda, cuda:N).
 
     `name` is "nano", a Hugging Face id such as IDEA-Research/grounding-dino-tiny, or a folder written by
-    `save_pretrained`. Raises BackboneUnavailableError, which says what to do.
+    `save_pretrained` or, for GLIP, by `sdpt-app doctor --convert-glip`. Raises BackboneUnavailableError, which
+    says what to do.
     """
     place = resolve_device(device)
     if name == NANO:

@@ -16,6 +16,7 @@ from sdpt_engine.types import ObjectClass, Pixels
 
 if TYPE_CHECKING:
     from sdpt_engine.adaptation import Adaptation
+    from sdpt_engine.losses import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +83,15 @@ class EncodedImage:
 
 @dataclass(frozen=True, slots=True)
 class DetectorOutput:
-    """Raw scores and boxes. Boxes are cxcywh in 0..1 of the image; logits of padding tokens are -inf."""
+    """Raw scores and boxes. Boxes are cxcywh in 0..1 of the image; logits of padding tokens are -inf.
+
+    In a detector of one stage each image token is a query, and its proposal is its last word.
+    """
 
     logits: Tensor  # [B, Q, T] of the last decoder layer
     boxes: Tensor  # [B, Q, 4]
     auxiliary: tuple[tuple[Tensor, Tensor], ...]  # (logits, boxes) of the earlier decoder layers
-    proposal_logits: Tensor  # [B, V, T] of the proposal stage, with gradient
+    proposal_logits: Tensor  # [B, V, T] of what each image token proposes, with gradient
     proposal_boxes: Tensor  # [B, V, 4]
     queries: Tensor  # [B, Q, d] what the last logits are computed from
 
@@ -104,6 +108,9 @@ class Detector(Protocol):
 
     @property
     def device(self) -> torch.device: ...
+
+    saves_memory: bool
+    """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
 
     @property
     def width(self) -> int:
@@ -145,6 +152,20 @@ class Detector(Protocol):
         """Run what depends on the adaptation. Differentiable with respect to what it learns.
 
         Images that have passed fusion layers already start behind them.
+        """
+
+    def token_centres(self, image: EncodedImage) -> Tensor:
+        """Centre of each image token's cell [V, 2], x y in 0..1 of the image."""
+
+    def loss(
+        self, output: DetectorOutput, targets: Sequence[Target], caption: Caption
+    ) -> tuple[Tensor, dict[str, float]]:
+        """What tuning minimises on a batch, as the family was trained, and the parts that add up to it."""
+
+    def candidates(self, output: DetectorOutput, caption: Caption) -> tuple[Tensor, Tensor]:
+        """What may be shown: scores [B, K, classes of the caption] in 0..1, and boxes [B, K, 4] cxcywh in 0..1.
+
+        Here a family scores as it was published, and leaves out what it would itself not show.
         """
 
     def head_parameters(self) -> dict[str, nn.Parameter]:

@@ -8,8 +8,8 @@ B images, V image tokens over all levels, T text tokens, Q queries, d model widt
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -26,7 +26,20 @@ from sdpt_engine.backbones.base import (
     EncodedText,
     FusionSite,
 )
+from sdpt_engine.backbones.layers import (
+    centres_in_maps,
+    fusion_site,
+    maps_of,
+    naming_logits,
+    proposals,
+    run_decoder,
+    run_encoder,
+)
+from sdpt_engine.backbones.sites import digest_of
 from sdpt_engine.backbones.text import encode_caption
+from sdpt_engine.decoding import class_scores
+from sdpt_engine.device import precision
+from sdpt_engine.losses import Target, detection_loss
 from sdpt_engine.types import ObjectClass, Pixels
 from sdpt_engine.vocabulary import make_captions
 
@@ -34,7 +47,6 @@ Preprocess = Callable[[Pixels], Tensor]
 
 _HEADS = ("class_embed", "bbox_embed", "encoder_output_")
 _INPUT_PROJECTIONS = ("model.input_proj_vision.", "model.text_projection.")
-_CHANGING_INPUTS = ("vision_features", "text_features", "vision_attention_mask", "valid_ratios")
 
 
 class GroundingDinoDetector:
@@ -50,11 +62,13 @@ class GroundingDinoDetector:
     ) -> None:
         self.name = name
         self.device = device
+        self.saves_memory = False
+        """Whether `detect` works out each encoder layer again for its gradient instead of keeping it."""
         # eval: with dropout and drop path on, targets are noisy and nothing may be cached.
         self._model: Any = model.to(device).eval().requires_grad_(False)
-        self._tokenizer = tokenizer
-        self._preprocess = preprocess
-        self.digest = _digest(self.fusion_sites())
+        self.tokenizer = tokenizer
+        self.preprocess = preprocess
+        self.digest = digest_of(self.fusion_sites())
 
     @property
     def width(self) -> int:
@@ -71,31 +85,15 @@ class GroundingDinoDetector:
         return model
 
     def fusion_sites(self) -> tuple[FusionSite, ...]:
-        sites = []
-        for number, layer in enumerate(self._model.model.encoder.layers):
-            attention = layer.fusion_layer.attn
-            sites.append(
-                FusionSite(
-                    layer=number,
-                    attention=attention,
-                    image_projection=attention.vision_proj,
-                    text_projection=attention.text_proj,
-                    image_values=attention.values_vision_proj,
-                    text_values=attention.values_text_proj,
-                    image_output=attention.out_vision_proj,
-                    text_output=attention.out_text_proj,
-                    text_norm=layer.fusion_layer.layer_norm_text,
-                    num_heads=attention.num_heads,
-                )
-            )
-        return tuple(sites)
+        layers = self._model.model.encoder.layers
+        return tuple(fusion_site(number, layer) for number, layer in enumerate(layers))
 
     def replace_attention(self, layer: int, module: nn.Module) -> None:
         self._model.model.encoder.layers[layer].fusion_layer.attn = module
 
     def captions(self, classes: Sequence[ObjectClass]) -> list[Caption]:
         return make_captions(
-            self._tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
+            self.tokenizer, classes, max_tokens=int(self._model.config.max_text_len)
         )
 
     def head_parameters(self) -> dict[str, nn.Parameter]:
@@ -111,27 +109,50 @@ class GroundingDinoDetector:
 
     @torch.no_grad()
     def encode_images(self, images: Sequence[Pixels]) -> list[EncodedImage]:
-        return [self._encode_image(image) for image in images]
+        is_gpu = self.device.type == "cuda"
+        encoded: dict[int, EncodedImage] = {}
+        with ThreadPoolExecutor(1, thread_name_prefix="preprocess") as ahead:
+            waiting = [ahead.submit(self.preprocess, image) for image in images]
+            groups = _alike([w.result() for w in waiting]) if is_gpu else _singly(waiting)
+            for places, pixels in groups:
+                levels, positions = self._encode_pixels(pixels)
+                for row, place in enumerate(places):
+                    height, width = images[place].shape[:2]
+                    encoded[place] = EncodedImage(
+                        levels=tuple(level[row] for level in levels),
+                        positions=tuple(position[row] for position in positions),
+                        size_wh=(width, height),
+                    )
+        return [encoded[place] for place in range(len(images))]
 
-    def _encode_image(self, image: Pixels) -> EncodedImage:
+    def _encode_pixels(self, pixels: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Projected maps and their positions, level by level on the CPU, of [B, 3, h, w]."""
         base = self._model.model
-        pixels = self._preprocess(image)[None].to(self.device)  # [1, 3, h, w]
+        pixels = pixels.to(self.device)
         mask = torch.ones(pixels.shape[0], *pixels.shape[-2:], dtype=torch.long, device=self.device)
-        features, positions = base.backbone(pixels, mask)
-        levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
-        positions = list(positions)
-        for number in range(len(levels), base.config.num_feature_levels):
-            source = features[-1][0] if number == len(features) else levels[-1]
-            level = base.input_proj_vision[number](source)
-            level_mask = torch.ones(1, *level.shape[-2:], dtype=torch.bool, device=self.device)
-            levels.append(level)
-            positions.append(base.backbone.position_embedding(level, level_mask))
-        height, width = image.shape[:2]
-        return EncodedImage(
-            levels=tuple(level[0].cpu() for level in levels),
-            positions=tuple(position[0].cpu() for position in positions),
-            size_wh=(width, height),
-        )
+        with precision(self.device):
+            features, positions = base.backbone(pixels, mask)
+            levels = [base.input_proj_vision[i](source) for i, (source, _) in enumerate(features)]
+            positions = list(positions)
+            for number in range(len(levels), base.config.num_feature_levels):
+                source = features[-1][0] if number == len(features) else levels[-1]
+                level = base.input_proj_vision[number](source)
+                level_mask = torch.ones_like(level[:, 0], dtype=torch.bool)
+                levels.append(level)
+                positions.append(base.backbone.position_embedding(level, level_mask))
+        return [level.float().cpu() for level in levels], [p.float().cpu() for p in positions]
+
+    def token_centres(self, image: EncodedImage) -> Tensor:
+        shapes = tuple((level.shape[-2], level.shape[-1]) for level in image.levels)
+        return centres_in_maps(shapes, self.device)
+
+    def loss(
+        self, output: DetectorOutput, targets: Sequence[Target], caption: Caption
+    ) -> tuple[Tensor, dict[str, float]]:
+        return detection_loss(output, targets, caption)
+
+    def candidates(self, output: DetectorOutput, caption: Caption) -> tuple[Tensor, Tensor]:
+        return class_scores(output.logits, caption), output.boxes
 
     def detect(
         self,
@@ -152,7 +173,7 @@ class GroundingDinoDetector:
     def _detect(self, images: Sequence[EncodedImage], text: EncodedText) -> DetectorOutput:
         constants = self._encoder_inputs(images, text)
         vision, words = self._run_encoder(constants, images[0].layer, None)
-        return self._decode(vision, words, constants, text)
+        return self._decode(vision, words, constants)
 
     @torch.no_grad()
     def advanced(
@@ -173,27 +194,26 @@ class GroundingDinoDetector:
         self, constants: dict[str, Any], first: int, last: int | None
     ) -> tuple[Tensor, Tensor]:
         """The encoder's layers from `first` up to `last`: (image tokens [B, V, d], words [B, T, d])."""
-        encoder = self._model.model.encoder
-        shared = {k: v for k, v in constants.items() if k not in _CHANGING_INPUTS}
-        shared["key_padding_mask"] = constants["vision_attention_mask"]
-        shared["reference_points"] = encoder.get_reference_points(
-            constants["spatial_shapes_list"], constants["valid_ratios"], device=self.device
-        )
-        vision, words = constants["vision_features"], constants["text_features"]
-        for layer in encoder.layers[first:last]:
-            (vision, words), _ = layer(vision_features=vision, text_features=words, **shared)
-        return vision, words
+        layers = self._model.model.encoder.layers[first:last]
+        with precision(self.device):
+            vision, words = run_encoder(layers, constants, saves_memory=self.saves_memory)
+        return vision.float(), words.float()
 
     def _encoder_inputs(self, images: Sequence[EncodedImage], text: EncodedText) -> dict[str, Any]:
         """The keyword inputs of the encoder; smaller images are padded to the largest, level by level."""
         base = self._model.model
         sources, masks, places, shapes, ratios = [], [], [], [], []
+        are_alike = len({tuple(m.shape for m in image.levels) for image in images}) == 1
         for number in range(len(images[0].levels)):
             maps = [image.levels[number] for image in images]
             size = (max(m.shape[-2] for m in maps), max(m.shape[-1] for m in maps))
-            valid = torch.stack([_padded(torch.ones(1, *m.shape[-2:]), size)[0] > 0 for m in maps])
-            sources.append(_flat([_padded(m, size) for m in maps]))
-            position = _flat([_padded(image.positions[number], size) for image in images])
+            valid = torch.zeros(len(maps), *size, dtype=torch.bool)
+            for own, level in zip(valid, maps, strict=True):
+                own[: level.shape[-2], : level.shape[-1]] = True
+            # Where nothing is padded on any level, a position depends on the size alone.
+            placed = images[:1] if are_alike else images
+            sources.append(_rows(maps, size))
+            position = _rows([image.positions[number] for image in placed], size)
             places.append(position.to(self.device) + base.level_embed[number])
             masks.append(valid.flatten(1))
             shapes.append(size)
@@ -226,16 +246,11 @@ class GroundingDinoDetector:
         own = [image.words for image in images if image.words is not None]
         return torch.stack(own).to(self.device)
 
-    def _decode(
-        self, vision: Tensor, words: Tensor, constants: dict[str, Any], text: EncodedText
-    ) -> DetectorOutput:
+    def _decode(self, vision: Tensor, words: Tensor, constants: dict[str, Any]) -> DetectorOutput:
         base = self._model.model
-        word_mask = ~constants["text_attention_mask"]
-        padding = constants["vision_attention_mask"]
-        features, anchors = base.generate_encoder_output_proposals(
-            vision, padding, constants["spatial_shapes_list"]
-        )
-        proposal_logits = base.encoder_output_class_embed(features, words, word_mask)
+        maps = maps_of(constants)
+        features, anchors = proposals(base, vision, maps)
+        proposal_logits = naming_logits(base.encoder_output_class_embed, features, words)
         proposal_coords = base.encoder_output_bbox_embed(features) + anchors
         best = proposal_logits.amax(-1).topk(min(base.config.num_queries, features.shape[1]), dim=1)
         references = proposal_coords.gather(1, best.indices[..., None].expand(-1, -1, 4))
@@ -246,59 +261,38 @@ class GroundingDinoDetector:
         else:
             index = best.indices[..., None].expand(-1, -1, features.shape[-1])
             queries = features.gather(1, index).detach()
-        decoded = base.decoder(
-            inputs_embeds=queries,
-            vision_encoder_hidden_states=vision,
-            vision_encoder_attention_mask=~padding,
-            text_encoder_hidden_states=words,
-            text_encoder_attention_mask=constants["text_attention_mask"],
-            reference_points=references,
-            spatial_shapes=constants["spatial_shapes"],
-            spatial_shapes_list=constants["spatial_shapes_list"],
-            level_start_index=constants["level_start_index"],
-            valid_ratios=constants["valid_ratios"],
-            self_attn_mask=None,
-            return_dict=True,
-        )
-        layers = self._heads(decoded, references, words, word_mask)
-        num_tokens = len(text.caption.input_ids)
-        cut = [(logits[..., :num_tokens], boxes) for logits, boxes in layers]
+        layers, hidden = [], queries
+        decoded = run_decoder(base.decoder, queries, references, vision, words, maps)
+        for number, (hidden, start) in enumerate(decoded):
+            logits = naming_logits(self._model.class_embed[number], hidden, words)
+            delta = self._model.bbox_embed[number](hidden)
+            layers.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
         return DetectorOutput(
-            logits=cut[-1][0],
-            boxes=cut[-1][1],
-            auxiliary=tuple(cut[:-1]),
-            proposal_logits=proposal_logits[..., :num_tokens],
+            logits=layers[-1][0],
+            boxes=layers[-1][1],
+            auxiliary=tuple(layers[:-1]),
+            proposal_logits=proposal_logits,
             proposal_boxes=proposal_coords.sigmoid(),
-            queries=decoded.intermediate_hidden_states[:, -1],
+            queries=hidden,
         )
 
-    def _heads(
-        self, decoded: Any, references: Tensor, words: Tensor, word_mask: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Logits and boxes of every decoder layer, first layer first."""
-        hidden = decoded.intermediate_hidden_states  # [B, layers, Q, d]
-        found = []
-        for number in range(hidden.shape[1]):
-            start = (
-                references if number == 0 else decoded.intermediate_reference_points[:, number - 1]
-            )
-            logits = self._model.class_embed[number](hidden[:, number], words, word_mask)
-            delta = self._model.bbox_embed[number](hidden[:, number])
-            found.append((logits, (delta + torch.special.logit(start, eps=1e-5)).sigmoid()))
-        return found
+
+def _singly(waiting: Sequence[Future[Tensor]]) -> Iterator[tuple[list[int], Tensor]]:
+    """One image after the other, while the next is prepared: on a CPU, one image's maps fit its caches."""
+    for place, pixels in enumerate(waiting):
+        yield [place], pixels.result()[None]
 
 
-def _padded(level: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.pad(level, (0, size[1] - level.shape[-1], 0, size[0] - level.shape[-2]))
+def _alike(pixels: Sequence[Tensor]) -> Iterator[tuple[list[int], Tensor]]:
+    """Places and pixels [B, 3, h, w] of images of one size."""
+    by_size: dict[tuple[int, ...], list[int]] = {}
+    for place, image in enumerate(pixels):
+        by_size.setdefault(tuple(image.shape), []).append(place)
+    for places in by_size.values():
+        yield places, torch.stack([pixels[place] for place in places])
 
 
-def _flat(maps: Sequence[Tensor]) -> Tensor:
-    return torch.stack(list(maps)).flatten(2).transpose(1, 2)  # [B, h*w, d]
-
-
-def _digest(sites: Sequence[FusionSite]) -> str:
-    digest = hashlib.sha256()
-    for site in sites:
-        for projection in (site.image_projection, site.text_projection):
-            digest.update(projection.weight.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+def _rows(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    """Maps [d, h, w], zeros around up to `size`, as image tokens [B, h w, d]."""
+    padded = [F.pad(m, (0, size[1] - m.shape[-1], 0, size[0] - m.shape[-2])) for m in maps]
+    return torch.stack([m.flatten(1).T for m in padded])

@@ -1,4 +1,4 @@
-"""Loading Grounding DINO and MM-Grounding-DINO from the local cache, a folder, or the hub."""
+"""Loading Grounding DINO and MM-Grounding-DINO from the local cache, a folder, or the hub, and GLIP from a folder."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from transformers import (
 
 from sdpt_engine.availability import can_download, is_available_locally
 from sdpt_engine.backbones.base import Detector
+from sdpt_engine.backbones.glip.config import is_glip_folder
+from sdpt_engine.backbones.glip.detector import load_glip
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.errors import BackboneUnavailableError
 from sdpt_engine.types import Pixels
@@ -25,6 +27,8 @@ _KNOWN_FAMILIES = ("grounding-dino", "mm-grounding-dino")
 
 def load_from_hub_or_folder(name: str, device: torch.device) -> Detector:
     """Load `name`; only what is not on this machine yet is asked of the hub."""
+    if is_glip_folder(Path(name)):
+        return load_glip(name, device)
     is_local = Path(name).is_dir() or is_available_locally(name)
     if not is_local and not can_download(name):  # transformers would retry for half a minute
         raise _unavailable(name, "the hub does not answer for it")
@@ -49,7 +53,8 @@ def _unavailable(name: str, reason: str) -> BackboneUnavailableError:
 def _require_known_family(name: str, family: str) -> None:
     if family not in _KNOWN_FAMILIES:
         raise BackboneUnavailableError(
-            f"Backbone '{name}' is a '{family}' model; SDPT here works on {', '.join(_KNOWN_FAMILIES)}."
+            f"Backbone '{name}' is a '{family}' model; SDPT here works on {', '.join(_KNOWN_FAMILIES)}, "
+            "and on folders of glip."
         )
 
 

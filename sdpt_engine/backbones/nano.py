@@ -21,7 +21,7 @@ from transformers import (
     SwinConfig,
 )
 
-from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0
+from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.errors import BackboneUnavailableError
 from sdpt_engine.types import Pixels
@@ -55,7 +55,9 @@ def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
         )
     model = _empty_model(folder)
     base: Any = model.model
-    base.backbone.conv_encoder.network.load_state_dict(_shard(folder, "image_encoder"))
+    network = base.backbone.conv_encoder.network
+    network.load_state_dict(_shard(folder, "image_encoder"))
+    fold_batch_norms(network.eval())
     base.text_backbone.load_state_dict(_shard(folder, "text_encoder"), strict=False)
     trained = _shard(folder, "trained")
     unknown = model.load_state_dict(trained, strict=False).unexpected_keys

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, EncodedText
 
 LEARNING_RATE = 0.01
-NUM_TOKENS = 16  # as in CoOp, shared by all classes ("unified context")
+NUM_TOKENS = 4  # shared by all classes; CoOp tries 4 and 16, which is too many for short captions
 START_STD = 0.02
 
 

@@ -63,6 +63,7 @@ class Exemplars(PlainAdaptation):
         best = iou_xyxy(cxcywh_to_xyxy(output.boxes[0]), truth).argmax(0)  # at least one per box
         is_on_box = overlap >= MATCH_IOU
         is_on_box[best] = True
+        owner[best] = torch.arange(len(best), device=owner.device)
         caption = view.asked[number].text.caption
         rows = torch.tensor([self._row[caption.classes[c].id] for c in target.classes.tolist()])
         sums.index_add_(0, rows.to(owner.device)[owner[is_on_box]], features[is_on_box])

@@ -16,7 +16,7 @@ from sdpt_engine.baselines.plain import PlainAdaptation
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, EncodedText
 
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 1e-2
 RANK = 8
 _NAME = "default"
 
@@ -48,6 +48,10 @@ class FusionLora(PlainAdaptation):
                             weight = getattr(layer, part)[_NAME].weight
                             parameters[f"{site.layer}.{name}.{part}"] = weight
         super().__init__(parameters, learning_rate)
+
+    @property
+    def can_recompute(self) -> bool:
+        return False  # what is swapped in for a call is gone when its gradient is due
 
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:

@@ -26,6 +26,10 @@ class PlainAdaptation:
     def first_layer(self) -> int:
         return 0
 
+    @property
+    def can_recompute(self) -> bool:
+        return True
+
     def prepare(
         self, detector: Detector, views: Sequence[View], texts: Sequence[EncodedText]
     ) -> None:
@@ -34,6 +38,9 @@ class PlainAdaptation:
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:
         yield text
+
+    def move_to(self, step: int, total_steps: int) -> None:
+        """Nothing follows a schedule."""
 
     def adjusted(self, output: DetectorOutput, caption: Caption) -> DetectorOutput:
         return output

@@ -15,7 +15,7 @@ from sdpt_engine.baselines.plain import PlainAdaptation
 from sdpt_engine.baselines.text_offsets import TextOffsets
 from sdpt_engine.baselines.weights import full_tuning, heads_only
 from sdpt_engine.prompt import PromptSet
-from sdpt_engine.types import ObjectClass, PromptConfig
+from sdpt_engine.types import PLAIN_PROMPT, ObjectClass, PromptConfig
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
@@ -104,25 +104,28 @@ def _full(
     return full_tuning(detector, rate)
 
 
-_PLAIN = PromptConfig(is_anchored=False, logit_bias=0.0)
-
 METHODS: Mapping[str, Method] = {
     "zero-shot": Method("zero-shot", _nothing, 0.0, (0.0,), is_trained=False),
     "exemplar": Method("visual exemplars", _exemplars, 0.0, (0.0,), is_trained=False),
     "sdpt": Method("SDPT as shipped", prompts(PromptConfig()), 0.3, (0.1, 0.3, 1.0)),
-    "sdpt-plain": Method("SDPT, plain", prompts(_PLAIN), 0.3, (0.1, 0.3, 1.0)),
+    "sdpt-plain": Method(
+        "SDPT, plain", prompts(PLAIN_PROMPT), PLAIN_PROMPT.learning_rate, (0.3, 1.0, 3.0)
+    ),
     "independent": Method(
         "independent dual prompts",
-        prompts(replace(_PLAIN, kind="independent")),
-        0.1,
-        (0.03, 0.1, 0.3),
+        prompts(replace(PLAIN_PROMPT, kind="independent")),
+        1.0,
+        (0.3, 1.0, 3.0),
     ),
     "image-only": Method(
-        "visual prompts only", prompts(replace(_PLAIN, paths="image_only")), 0.3, (0.1, 0.3, 1.0)
+        "visual prompts only",
+        prompts(replace(PLAIN_PROMPT, paths="image_only")),
+        1.0,
+        (0.3, 1.0, 3.0),
     ),
     "text-offsets": Method("text-embedding offsets", _text_offsets, 0.03, (0.01, 0.03, 0.1)),
     "context": Method("context tokens (CoOp)", _context, 0.01, (0.003, 0.01, 0.03)),
-    "lora": Method("LoRA r=8 in fusion", _lora, 3e-3, (1e-3, 3e-3, 1e-2)),
-    "heads": Method("heads only", _heads, 1e-3, (3e-4, 1e-3, 3e-3)),
-    "full": Method("full fine-tuning", _full, 3e-4, (1e-4, 3e-4, 1e-3)),
+    "lora": Method("LoRA r=8 in fusion", _lora, 1e-2, (3e-3, 1e-2, 3e-2)),
+    "heads": Method("heads only", _heads, 1e-3, (1e-4, 3e-4, 1e-3)),
+    "full": Method("full fine-tuning", _full, 1e-3, (3e-4, 1e-3, 3e-3)),
 }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, EncodedText
 
 HEADS_LEARNING_RATE = 1e-3
-BODY_LEARNING_RATE = 3e-4
+BODY_LEARNING_RATE = 1e-3
 
 
 class WeightTuning(PlainAdaptation):
@@ -23,6 +23,10 @@ class WeightTuning(PlainAdaptation):
     def __init__(self, parameters: Mapping[str, nn.Parameter], learning_rate: float) -> None:
         copies = {name: nn.Parameter(p.detach().clone()) for name, p in parameters.items()}
         super().__init__(copies, learning_rate)
+
+    @property
+    def can_recompute(self) -> bool:
+        return False  # what is swapped in for a call is gone when its gradient is due
 
     @contextmanager
     def attached(self, detector: Detector, text: EncodedText) -> Iterator[EncodedText]:

@@ -19,9 +19,11 @@ from sdpt_engine.bench.rows import Key, Row
 from sdpt_engine.bench.sets import LabelledSet, few_shots, load_set
 from sdpt_engine.bench.variants import variant
 from sdpt_engine.data import ViewCache
+from sdpt_engine.device import resolve_device
 from sdpt_engine.fitting import Fit, Material
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
+from sdpt_engine.prompt import PromptSet
 from sdpt_engine.tuning import tune
 from sdpt_engine.types import Example, Metrics, StepReport, TuneConfig
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 AS_SHIPPED = "tune"
 """SDPT the way the Tune button does it: held-out images or folds, best step, and kept only if it is better."""
 HELD_OUT_SHARE = 0.3
+PEAK_STEPS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,19 @@ def run_set(plan: Plan, folder: Path, seed: int, done: frozenset[Key]) -> Iterat
         yield bench.row(cell)
 
 
+def peak_of(plan: Plan, method: str) -> float:
+    """The most memory, in MB, that a few steps of a method take in this process, all included.
+
+    Only a process of its own gives a true figure: memory that was freed may stay with the process.
+    """
+    torch.set_num_threads(1)
+    short = replace(plan, methods=(method,), steps=PEAK_STEPS, num_judges=1)
+    with PeakMemory(resolve_device("auto")) as memory:
+        bench = _Bench(short, plan.sets[0])
+        bench.row(Cell(method, _rate(method), max(plan.shots), plan.seeds[0]))
+    return memory.megabytes
+
+
 class _Bench:
     """One set in front of one detector."""
 
@@ -101,14 +117,9 @@ class _Bench:
 
     def row(self, cell: Cell) -> Row:
         chosen = few_shots(self.set.train, len(self.set.classes), shots=cell.shots, seed=cell.seed)
-        with PeakMemory(self.detector.device) as memory:
-            done = (
-                self._as_shipped(cell, chosen)
-                if cell.method == AS_SHIPPED
-                else self._fitted(cell, chosen)
-            )
-        # What the detector itself weighs is the same for all methods; the whole process is reported.
-        return replace(done, peak_mb=round(memory.megabytes, 1))
+        if cell.method == AS_SHIPPED:
+            return self._as_shipped(cell, chosen)
+        return self._fitted(cell, chosen)
 
     def _fitted(self, cell: Cell, chosen: Sequence[int]) -> Row:
         method, adaptation = _made(cell, self.detector, self.set)
@@ -131,7 +142,7 @@ class _Bench:
 
         def began(_step: int, _last: int, _zero_shot: Metrics) -> None:
             nonlocal step0
-            if method.is_trained:
+            if isinstance(adaptation, PromptSet):  # the rivals start at zero-shot by their nature
                 step0 = self._judge(fit, adaptation).ap
 
         fit.run(on_begin=began, on_step=stepped)
@@ -150,7 +161,7 @@ class _Bench:
         held_out = examples[:number] if len(examples) >= 6 else []
         learnt = examples[len(held_out) :]
         seconds: list[float] = []
-        config = TuneConfig(seed=cell.seed)
+        config = TuneConfig(steps=self.plan.steps, eval_every=15, seed=cell.seed)
         result = tune(
             self.detector,
             learnt,
@@ -159,10 +170,7 @@ class _Bench:
             categories=self.set.classes,
             on_step=lambda report: seconds.append(report.seconds),
         )
-        is_kept = (result.tuned.ap50, result.tuned.ap) > (
-            result.zero_shot.ap50,
-            result.zero_shot.ap,
-        )
+        is_kept = result.has_gained
         bundle = result.bundle if is_kept else None
         predictor = Predictor(self.detector, self.set.classes, bundle, min_score=0.01)
         found = [
@@ -201,7 +209,6 @@ class _Bench:
             share=trained / everything,
             steps=len(seconds),
             seconds=round(median(seconds), 4) if seconds else 0.0,
-            peak_mb=0.0,
             artefact_kb=sum(t.numel() * t.element_size() for t in tensors.values()) / 1000,
             kept=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -15,10 +16,16 @@ _RIVAL_STYLE = {"linewidth": 1.2, "marker": "o", "markersize": 3}
 _OWN_STYLE = {"linewidth": 2.6, "marker": "o", "markersize": 5}
 
 
-def write_report(rows: Sequence[Row], output: Path, *, command: str) -> None:
-    """`table.md` and `ap50.png` in `output`; the command stands on top of the table."""
+def write_report(
+    rows: Sequence[Row], output: Path, *, command: str, peaks: Mapping[str, float]
+) -> None:
+    """`table.md` and `ap50.png` in `output`; the command stands on top of the table.
+
+    `peaks` is the most memory of each method in MB, in a process of its own.
+    """
     summary = summarise(rows)
-    text = f"Made by `{command}`.\n\n{_accuracy(summary)}\n{_costs(summary)}"
+    parts = [f"Made by `{command}`.\n", _means(summary), _accuracy(summary), _costs(summary, peaks)]
+    text = "\n".join(parts)
     (output / TABLE_NAME).write_text(text, encoding="utf-8")
     _plot(summary, output / PLOT_NAME)
 
@@ -53,7 +60,35 @@ def _cell(item: Summary | None) -> str:
     return f"{item.ap50 * 100:.1f}{spread} ({item.ap * 100:.1f}{spread_ap})"
 
 
-def _costs(summary: Mapping[tuple[str, str, int], Summary]) -> str:
+def _means(summary: Mapping[tuple[str, str, int], Summary]) -> str:
+    """The mean over sets, for methods that were run on all of them."""
+    datasets = _distinct(key[0] for key in summary)
+    shots = sorted({k for _, _, k in summary if k})
+    lines = [
+        f"### Mean over {', '.join(datasets)}: AP50 (AP), in per cent\n",
+        "| method | " + " | ".join(f"{k} shot{'s' if k > 1 else ''}" for k in shots) + " |",
+        "|---|" + "---|" * len(shots),
+    ]
+    for method in _distinct(key[1] for key in summary):
+        cells = [_mean_cell(summary, datasets, method, k) for k in shots]
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _mean_cell(
+    summary: Mapping[tuple[str, str, int], Summary],
+    datasets: Sequence[str],
+    method: str,
+    shots: int,
+) -> str:
+    found = [summary.get((d, method, shots), summary.get((d, method, 0))) for d in datasets]
+    known = [item for item in found if item is not None]
+    if len(known) < len(datasets):
+        return ""
+    return f"{mean(i.ap50 for i in known) * 100:.1f} ({mean(i.ap for i in known) * 100:.1f})"
+
+
+def _costs(summary: Mapping[tuple[str, str, int], Summary], peaks: Mapping[str, float]) -> str:
     lines = [
         "### Costs: per method, the middle over all sets and shots\n",
         "| method | trained numbers | share | steps | s per step | peak MB | artefact kB |",
@@ -62,10 +97,10 @@ def _costs(summary: Mapping[tuple[str, str, int], Summary]) -> str:
     for method in _distinct(key[1] for key in summary):
         mine = [item for key, item in summary.items() if key[1] == method]
         middle = sorted(mine, key=lambda item: item.seconds)[len(mine) // 2]
-        largest = max(item.peak_mb for item in mine)
+        peak = f"{peaks[method]:.0f}" if method in peaks else ""
         lines.append(
             f"| {method} | {middle.trained:,} | {middle.share:.3%} | {middle.steps} | "
-            f"{middle.seconds:.2f} | {largest:.0f} | {middle.artefact_kb:.0f} |"
+            f"{middle.seconds:.2f} | {peak} | {middle.artefact_kb:.0f} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -16,7 +16,7 @@ ROWS_NAME = "rows.csv"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run. AP and AP50 in 0..1 on the judging images; `seconds` is the median step, memory in MB."""
+    """One run. AP and AP50 in 0..1 on the judging images; `seconds` is the median step."""
 
     dataset: str
     method: str
@@ -31,7 +31,6 @@ class Row:
     share: float
     steps: int
     seconds: float
-    peak_mb: float
     artefact_kb: float
     kept: bool
 
@@ -43,31 +42,35 @@ class Row:
 def append_row(path: Path, row: Row) -> None:
     """Add a line in one write, so that several processes may do it at once."""
     is_new = not path.exists() or path.stat().st_size == 0
+    is_cut = not is_new and not path.read_bytes().endswith(b"\n")
     line = ",".join(f'"{v}"' if "," in str(v) else str(v) for v in asdict(row).values()) + "\n"
     header = ",".join(f.name for f in fields(Row)) + "\n" if is_new else ""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, (header + line).encode())
+        os.write(descriptor, (("\n" if is_cut else "") + header + line).encode())
     finally:
         os.close(descriptor)
 
 
 def read_rows(path: Path) -> list[Row]:
-    """All rows of the file, none where there is none. A line cut by a kill is left out."""
+    """All rows of the file, none where there is none.
+
+    A line cut by a kill is left out, and a run that was written twice counts once.
+    """
     if not path.exists():
         return []
     kinds: dict[str, type] = {"dataset": str, "method": str, "shots": int, "seed": int}
     kinds |= {"num_images": int, "trained": int, "steps": int}
-    found = []
+    names = [f.name for f in fields(Row) if f.name != "kept"]
+    found: dict[Key, Row] = {}
     with path.open(newline="", encoding="utf-8") as stream:
         for line in csv.DictReader(stream):
             if None in line.values() or line["dataset"] == "dataset":
                 continue
-            values: dict[str, Any] = {
-                k: kinds.get(k, float)(v) for k, v in line.items() if k != "kept"
-            }
-            found.append(Row(**values, kept=line["kept"] == "True"))
-    return found
+            values: dict[str, Any] = {name: kinds.get(name, float)(line[name]) for name in names}
+            row = Row(**values, kept=line["kept"] == "True")
+            found.setdefault(row.key, row)
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +86,21 @@ class Summary:
     share: float
     steps: int
     seconds: float
-    peak_mb: float
     artefact_kb: float
     num_kept: int
 
 
 def summarise(rows: Iterable[Row]) -> Mapping[tuple[str, str, int], Summary]:
-    """By (set, method, shots), in the order in which they first appear."""
+    """By (set, method, shots), in the order in which they first appear; where several rates were tried, by rate."""
+    rows = list(rows)
+    rates: dict[str, set[float]] = {}
+    for row in rows:
+        rates.setdefault(row.method, set()).add(row.rate)
     groups: dict[tuple[str, str, int], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.dataset, row.method, row.shots), []).append(row)
+        tried = len(rates[row.method]) > 1
+        name = f"{row.method} at {row.rate:g}" if tried else row.method
+        groups.setdefault((row.dataset, name, row.shots), []).append(row)
     return {key: _summary(group) for key, group in groups.items()}
 
 
@@ -107,7 +115,6 @@ def _summary(rows: Sequence[Row]) -> Summary:
         share=mean(row.share for row in rows),
         steps=max(row.steps for row in rows),
         seconds=median(row.seconds for row in rows),
-        peak_mb=max(row.peak_mb for row in rows),
         artefact_kb=mean(row.artefact_kb for row in rows),
         num_kept=sum(row.kept for row in rows),
     )

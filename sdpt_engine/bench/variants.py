@@ -21,8 +21,15 @@ def variant(name: str) -> Method:
         raise InvalidExampleError(
             f"Method '{name}' is not known. Choose among {known}, tune, or sdpt:SETTING=VALUE."
         )
-    # A layer list holds commas itself, so its numbers are joined by + in a name.
-    pairs = dict(change.split("=", 1) for change in changes.split(","))
+    try:
+        return _changed(name, dict(change.split("=", 1) for change in changes.split(",")))
+    except ValueError as error:
+        raise InvalidExampleError(
+            f"Method '{name}' is no SETTING=VALUE joined by commas: {error}. Write sdpt:num_tokens=4."
+        ) from error
+
+
+def _changed(name: str, pairs: dict[str, str]) -> Method:
     rate = float(pairs.pop("rate", METHODS["sdpt"].rate))
     enters_late = pairs.pop("cache", "") == "entry"
     config = replace(PromptConfig(), **{key: _value(key, text) for key, text in pairs.items()})
@@ -39,4 +46,5 @@ def _value(key: str, text: str) -> Any:
         )
     if kinds[key] is bool:
         return text.lower() in ("1", "true", "yes")
+    # A layer list holds commas itself, so its numbers are joined by + in a name.
     return kinds[key](text.replace("+", ","))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sdpt_engine.backbones import load_detector
+from sdpt_engine.backbones.base import Detector
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.errors import BackboneUnavailableError
 from sdpt_engine.types import ObjectClass
@@ -16,24 +17,22 @@ def _image(height: int, width: int) -> np.ndarray:
 
 
 def test_encoding_once_and_detecting_equals_the_whole_model(
-    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+    tiny_dino: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
 ) -> None:
     image = _image(64, 96)
-    (caption,) = tiny_detector.captions(classes)
+    (caption,) = tiny_dino.captions(classes)
     with torch.no_grad():
-        whole = tiny_detector.model(
+        whole = tiny_dino.model(
             pixel_values=to_pixels(image)[None], input_ids=torch.tensor([caption.input_ids])
         )
-        split = tiny_detector.detect(
-            tiny_detector.encode_images([image]), tiny_detector.encode_text(caption)
-        )
+        split = tiny_dino.detect(tiny_dino.encode_images([image]), tiny_dino.encode_text(caption))
     length = len(caption.input_ids)
     torch.testing.assert_close(split.logits, whole.logits[..., :length], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(split.boxes, whole.pred_boxes, atol=1e-5, rtol=1e-5)
 
 
 def test_a_batch_of_unequal_images_gives_what_each_gives_alone(
-    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+    tiny_detector: Detector, classes: tuple[ObjectClass, ...]
 ) -> None:
     images = tiny_detector.encode_images([_image(64, 96), _image(96, 64)])
     text = tiny_detector.encode_text(tiny_detector.captions(classes)[0])
@@ -46,13 +45,26 @@ def test_a_batch_of_unequal_images_gives_what_each_gives_alone(
         torch.testing.assert_close(batched, best, atol=1e-4, rtol=1e-3)
 
 
-def test_proposals_of_the_first_stage_carry_gradient(
-    tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+def test_images_that_are_padded_on_some_levels_only_share_a_batch(
+    tiny_detector: Detector, classes: tuple[ObjectClass, ...]
 ) -> None:
+    images = tiny_detector.encode_images([_image(64, 104), _image(64, 112)])
     text = tiny_detector.encode_text(tiny_detector.captions(classes)[0])
-    gate = tiny_detector.model.model.encoder.layers[0].fusion_layer.vision_param
+    with torch.no_grad():
+        together = tiny_detector.detect(images, text)
+        alone = tiny_detector.detect(images[1:], text)
+    torch.testing.assert_close(
+        together.proposal_boxes[1].sum(), alone.proposal_boxes[0].sum(), atol=1e-2, rtol=1e-3
+    )
+
+
+def test_proposals_of_the_first_stage_carry_gradient(
+    tiny_dino: GroundingDinoDetector, classes: tuple[ObjectClass, ...]
+) -> None:
+    text = tiny_dino.encode_text(tiny_dino.captions(classes)[0])
+    gate = tiny_dino.model.model.encoder.layers[0].fusion_layer.vision_param
     gate.requires_grad_(True)
-    output = tiny_detector.detect(tiny_detector.encode_images([_image(64, 64)]), text)
+    output = tiny_dino.detect(tiny_dino.encode_images([_image(64, 64)]), text)
     logits = output.proposal_logits
     (gradient,) = torch.autograd.grad(logits[logits.isfinite()].sum(), gate)
     gate.requires_grad_(False)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.backbones.base import Detector
 from sdpt_engine.bundle import PromptBundle, load_bundle
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.types import ObjectClass, PromptConfig, TuneConfig
@@ -19,7 +19,7 @@ from tests.engine.test_prompt import make_prompts
 
 
 @pytest.fixture
-def bundle(tiny_detector: GroundingDinoDetector, classes: tuple[ObjectClass, ...]) -> PromptBundle:
+def bundle(tiny_detector: Detector, classes: tuple[ObjectClass, ...]) -> PromptBundle:
     return PromptBundle(
         backbone=tiny_detector.name,
         backbone_digest=tiny_detector.digest,
@@ -46,6 +46,7 @@ def test_file_holds_the_learnt_tensors_and_nothing_else(
 ) -> None:
     stored = load_file(bundle.save(tmp_path / "b") / "prompt.safetensors")
     expected = {f"layers.{n}.{kind}" for n in (0, 1) for kind in ("shared", "anchored")}
+    expected.add("presence")
     assert set(stored) == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b"]
 
@@ -58,7 +59,7 @@ def test_saving_again_replaces_the_older_one(bundle: PromptBundle, tmp_path: Pat
 
 def test_loaded_prompt_acts_like_the_live_one(
     bundle: PromptBundle,
-    tiny_detector: GroundingDinoDetector,
+    tiny_detector: Detector,
     classes: tuple[ObjectClass, ...],
     tmp_path: Path,
 ) -> None:
@@ -71,9 +72,7 @@ def test_loaded_prompt_acts_like_the_live_one(
         assert torch.equal(mine.text_tokens(), theirs.text_tokens())
 
 
-def test_foreign_backbone_is_refused(
-    bundle: PromptBundle, tiny_detector: GroundingDinoDetector
-) -> None:
+def test_foreign_backbone_is_refused(bundle: PromptBundle, tiny_detector: Detector) -> None:
     foreign = dataclasses.replace(bundle, backbone="glip-t", backbone_digest="0" * 64)
     with pytest.raises(ForeignBackboneError, match=r"tuned on 'glip-t'.*'tiny'"):
         foreign.prompts_for(tiny_detector)

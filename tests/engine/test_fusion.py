@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sdpt_engine.backbones.base import FusionSite
-from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.backbones.base import Detector, FusionSite
 from sdpt_engine.fusion import (
     SeenBeside,
     attend,
@@ -25,16 +24,26 @@ def padding(lengths: list[int], longest: int) -> Tensor:
     return torch.arange(longest)[None] >= torch.tensor(lengths)[:, None]
 
 
-@pytest.fixture
-def features() -> Pair:
-    generator = torch.Generator().manual_seed(1)
-    return torch.randn(2, 30, 64, generator=generator), torch.randn(2, 9, 64, generator=generator)
+def drawn(detector: Detector, seed: int, *sizes: tuple[int, ...]) -> Pair:
+    """Random rows of the image's width, then of the text's."""
+    site = detector.fusion_sites()[0]
+    widths = (site.image_projection.in_features, site.text_projection.in_features)
+    generator = torch.Generator().manual_seed(seed)
+    image, text = (
+        torch.randn(*size, width, generator=generator)
+        for size, width in zip(sizes, widths, strict=True)
+    )
+    return image, text
 
 
 @pytest.fixture
-def prompts() -> Pair:
-    generator = torch.Generator().manual_seed(2)
-    return torch.randn(5, 64, generator=generator), torch.randn(5, 64, generator=generator)
+def features(tiny_detector: Detector) -> Pair:
+    return drawn(tiny_detector, 1, (2, 30), (2, 9))
+
+
+@pytest.fixture
+def prompts(tiny_detector: Detector) -> Pair:
+    return drawn(tiny_detector, 2, (5,), (5,))
 
 
 def beside(site: FusionSite, prompts: Pair, *, logit_bias: float | None = None) -> SeenBeside:
@@ -44,7 +53,7 @@ def beside(site: FusionSite, prompts: Pair, *, logit_bias: float | None = None) 
 
 @pytest.mark.parametrize("lengths", [None, ([30, 21], [9, 6])])
 def test_fast_path_equals_the_frozen_block_on_longer_sequences(
-    tiny_detector: GroundingDinoDetector,
+    tiny_detector: Detector,
     features: Pair,
     prompts: Pair,
     lengths: tuple[list[int], list[int]] | None,
@@ -58,7 +67,7 @@ def test_fast_path_equals_the_frozen_block_on_longer_sequences(
 
 
 def test_logit_bias_of_log_two_counts_each_token_twice(
-    tiny_detector: GroundingDinoDetector, features: Pair, prompts: Pair
+    tiny_detector: Detector, features: Pair, prompts: Pair
 ) -> None:
     site = tiny_detector.fusion_sites()[0]
     twice = (prompts[0].repeat(2, 1), prompts[1].repeat(2, 1))
@@ -68,9 +77,7 @@ def test_logit_bias_of_log_two_counts_each_token_twice(
     assert torch.allclose(actual[1], expected[1], atol=1e-5)
 
 
-def test_no_prompts_leave_the_frozen_outputs(
-    tiny_detector: GroundingDinoDetector, features: Pair
-) -> None:
+def test_no_prompts_leave_the_frozen_outputs(tiny_detector: Detector, features: Pair) -> None:
     site = tiny_detector.fusion_sites()[0]
     (image, _), (text, _) = site.attention(*features)
     actual = attend(site, features, SeenBeside())
@@ -80,7 +87,7 @@ def test_no_prompts_leave_the_frozen_outputs(
 
 @pytest.mark.parametrize("changed", [0, 1])
 def test_image_prompt_reaches_the_text_and_text_prompt_the_image(
-    tiny_detector: GroundingDinoDetector, features: Pair, prompts: Pair, changed: int
+    tiny_detector: Detector, features: Pair, prompts: Pair, changed: int
 ) -> None:
     site = tiny_detector.fusion_sites()[0]
     moved = (prompts[0] + 1.0 * (changed == 0), prompts[1] + 1.0 * (changed == 1))

@@ -109,3 +109,24 @@ def test_better_placing_costs_less() -> None:
     near, far = target([HERE]), target([[0.5, 0.5, 0.2, 0.2]])
     losses = [detection_loss(output(), [t], CAPTION)[1]["decoder_placing"] for t in (near, far)]
     assert losses[0] < losses[1]
+
+
+def test_images_side_by_side_cost_what_each_costs_alone() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(3, 6, 7, generator=generator)
+    boxes = torch.rand(3, 6, 4, generator=generator) * 0.4 + 0.2
+    targets = [
+        target([HERE, ELSEWHERE]),
+        target([], exhaustive=False, rejected=True),
+        target([HERE], exhaustive=False, rejected=True),
+    ]
+
+    def loss_of(images: slice) -> float:
+        stages = logits[images], boxes[images], (), logits[images] * 2, boxes[images]
+        out = DetectorOutput(*stages, torch.zeros(len(logits[images]), 6, 4))
+        chosen = targets[images]
+        num_boxes = max(sum(len(t.boxes) for t in chosen), 1)
+        return detection_loss(out, chosen, CAPTION)[0].item() * num_boxes
+
+    alone = sum(loss_of(slice(i, i + 1)) for i in range(3))
+    assert loss_of(slice(0, 3)) == pytest.approx(alone, rel=1e-6)

@@ -63,3 +63,27 @@ def test_the_record_types_load_neither_torch_nor_transformers() -> None:
     code = "import sys, sdpt_engine.types, sdpt_engine.errors; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_class_in_a_caption_of_its_own_scores_as_it_does_alone(
+    nano: Detector, sample_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = max(len(caption.input_ids) for item in BLOOD for caption in nano.captions([item]))
+    monkeypatch.setattr(nano.model.config, "max_text_len", longest)
+    assert len(nano.captions(BLOOD)) == 2
+    limits = {"min_score": 0.02, "duplicate_iou": 1.0}
+    (together,) = Predictor(nano, BLOOD, **limits).predict(_samples(sample_folder, 1))
+    for label, item in enumerate(BLOOD):
+        (alone,) = Predictor(nano, [item], **limits).predict(_samples(sample_folder, 1))
+        mine = together.labels == label
+        np.testing.assert_allclose(together.scores[mine], alone.scores, atol=1e-5)
+        np.testing.assert_allclose(together.boxes[mine], alone.boxes, atol=1e-2)
+
+
+def test_one_class_and_two_hundred_are_both_answered(nano: Detector, sample_folder: Path) -> None:
+    many = [ObjectClass(i + 1, f"kind {i}", f"kind {i}") for i in range(200)]
+    for classes in (many[:1], many):
+        predictor = Predictor(nano, classes, min_score=0.0)
+        (found,) = predictor.predict(_samples(sample_folder, 1))
+        assert 0 < len(found.boxes) <= 100
+        assert found.labels.max() < len(classes)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from sdpt_engine.backbones.base import EncodedImage, EncodedText
-from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.asking import ask
+from sdpt_engine.backbones.base import Detector, EncodedImage, EncodedText
+from sdpt_engine.data import ViewCache
 from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.projections import pseudo_inverse
 from sdpt_engine.prompt import LayerPrompt, PromptSet, membership, prompted_layers
-from sdpt_engine.types import ObjectClass, PromptConfig
+from sdpt_engine.types import Example, ObjectClass, PromptConfig
 
 Classes = tuple[ObjectClass, ...]
 
 
-def make_prompts(
-    detector: GroundingDinoDetector, classes: Classes, **settings: object
-) -> PromptSet:
+def make_prompts(detector: Detector, classes: Classes, **settings: object) -> PromptSet:
     config = PromptConfig(**{"num_tokens": 4, **settings})  # type: ignore[arg-type]
     prompts = PromptSet(detector.fusion_sites(), [item.id for item in classes], config)
     prompts.prepare(detector, [], [])
@@ -40,7 +43,7 @@ def test_inverse_drops_directions_below_the_relative_bound() -> None:
     assert condition == pytest.approx(1e6, rel=1e-3)
 
 
-def test_feature_goes_to_its_token_and_back(tiny_detector: GroundingDinoDetector) -> None:
+def test_feature_goes_to_its_token_and_back(tiny_detector: Detector) -> None:
     site = tiny_detector.fusion_sites()[0]
     prompt = LayerPrompt(site, num_classes=0, config=PromptConfig(num_tokens=3, rcond=1e-6))
     features = torch.randn(3, site.text_projection.in_features)
@@ -49,18 +52,14 @@ def test_feature_goes_to_its_token_and_back(tiny_detector: GroundingDinoDetector
     assert torch.allclose(prompt.text_tokens(), features, atol=1e-4)
 
 
-def test_only_the_tokens_are_parameters(
-    tiny_detector: GroundingDinoDetector, classes: Classes
-) -> None:
+def test_only_the_tokens_are_parameters(tiny_detector: Detector, classes: Classes) -> None:
     prompts = make_prompts(tiny_detector, classes)
     names = {name.rsplit(".", 1)[-1] for name, _ in prompts.named_parameters()}
     assert names == {"shared", "anchored"}
     assert set(prompts.state_dict()) == set(prompts.learnt_tensors())
 
 
-def test_membership_marks_each_class_by_id(
-    tiny_detector: GroundingDinoDetector, classes: Classes
-) -> None:
+def test_membership_marks_each_class_by_id(tiny_detector: Detector, classes: Classes) -> None:
     prompts = make_prompts(tiny_detector, tuple(reversed(classes)))
     (caption,) = tiny_detector.captions(classes)
     member = membership(caption, prompts.class_ids)
@@ -68,9 +67,7 @@ def test_membership_marks_each_class_by_id(
     assert member[list(caption.token_spans[0]), 1].all()  # class 0 of the caption stands second
 
 
-def test_tensors_of_other_shapes_are_refused(
-    tiny_detector: GroundingDinoDetector, classes: Classes
-) -> None:
+def test_tensors_of_other_shapes_are_refused(tiny_detector: Detector, classes: Classes) -> None:
     other = make_prompts(tiny_detector, classes, num_tokens=5).learnt_tensors()
     with pytest.raises(ValueError, match="wants the shape"):
         make_prompts(tiny_detector, classes).load_learnt_tensors(other)
@@ -79,7 +76,7 @@ def test_tensors_of_other_shapes_are_refused(
 @pytest.mark.parametrize("kind", ["unified", "independent", "exact_key"])
 @pytest.mark.parametrize("paths", ["both", "text_only", "image_only"])
 def test_folded_prompt_acts_like_the_live_one_without_any_inverse(
-    tiny_detector: GroundingDinoDetector,
+    tiny_detector: Detector,
     classes: Classes,
     inputs: tuple[list[EncodedImage], EncodedText],
     kind: str,
@@ -98,7 +95,7 @@ def test_folded_prompt_acts_like_the_live_one_without_any_inverse(
 
 
 def test_independent_tokens_start_where_unified_ones_do(
-    tiny_detector: GroundingDinoDetector, classes: Classes
+    tiny_detector: Detector, classes: Classes
 ) -> None:
     unified, separate = (
         make_prompts(tiny_detector, classes, kind=kind).layer(0)
@@ -111,7 +108,7 @@ def test_independent_tokens_start_where_unified_ones_do(
 
 
 def test_exact_keys_are_the_prototypes_themselves(
-    tiny_detector: GroundingDinoDetector, classes: Classes
+    tiny_detector: Detector, classes: Classes
 ) -> None:
     layer = make_prompts(tiny_detector, classes, kind="exact_key").layer(0)
     assert layer is not None
@@ -144,3 +141,24 @@ def test_a_layer_that_does_not_exist_is_named() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InvalidExampleError, match="found"):
         PromptConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_data_start_lies_between_a_box_and_its_phrase(
+    tiny_detector: Detector, classes: Classes, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    boxes = np.array([[0, 0, 64, 64]], np.float32)
+    example = Example(tmp_path / "a.png", boxes, np.zeros(1, np.int64))
+    asked = ask(tiny_detector, classes)
+    view = ViewCache(tiny_detector, [example], asked).view(0)
+    drawn, started = (make_prompts(tiny_detector, classes, init="data") for _ in range(2))
+    started.prepare(tiny_detector, [view], [asked[0].text])
+    again = make_prompts(tiny_detector, classes, init="data")
+    again.prepare(tiny_detector, [view], [asked[0].text])
+    for (_, before), (_, after), (_, twin) in zip(
+        drawn.each_layer(), started.each_layer(), again.each_layer(), strict=True
+    ):
+        assert not torch.allclose(before.get_parameter("shared"), after.get_parameter("shared"))
+        assert torch.equal(after.get_parameter("shared"), twin.get_parameter("shared"))
+        assert not after.get_parameter("anchored").any()

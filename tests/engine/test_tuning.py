@@ -148,14 +148,14 @@ def test_infinite_rate_ends_in_a_clear_error_and_keeps_the_checkpoint(
 def test_only_the_prompt_trains(run: Run, nano: Detector) -> None:
     before = nano.digest, [s.attention.state_dict() for s in nano.fusion_sites()]
     result = run()
-    sizes = [tensor.numel() for tensor in result.bundle.tensors.values()]
+    sizes = [t.numel() for name, t in result.bundle.tensors.items() if name != "presence"]
     assert result.trainable_parameters == sum(sizes) == 3 * (4 + 3) * 256
     for old, site in zip(before[1], nano.fusion_sites(), strict=True):
         assert all(torch.equal(old[k], v) for k, v in site.attention.state_dict().items())
 
 
 def test_run_stops_early_when_nothing_gets_better(run: Run) -> None:
-    frozen = PromptConfig(learning_rate=0.0, anchor_learning_rate=0.0)
+    frozen = PromptConfig(learning_rate=0.0, anchor_learning_rate=0.0, fades_in=False)
     still = dataclasses.replace(QUICK, steps=40, eval_every=1, patience=2, prompt=frozen)
     result = run(still)
     assert (result.steps, result.stopped_early) == (2, True)
@@ -219,6 +219,28 @@ def test_image_without_boxes_can_be_learnt_from(nano: Detector, smears: Smears) 
     none = Example(smears.train[0].image_path, np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
     result = tune(nano, [none], smears.val, QUICK, categories=smears.categories)
     assert result.steps == 6
+
+
+def test_boxes_of_one_class_only_can_be_learnt_from(nano: Detector, smears: Smears) -> None:
+    train = []
+    for example in smears.train:
+        mine = example.labels == 1
+        train.append(
+            dataclasses.replace(example, boxes=example.boxes[mine], labels=example.labels[mine])
+        )
+    result = tune(nano, train, smears.val, QUICK, categories=smears.categories)
+    assert result.steps == 6
+    assert all(torch.isfinite(tensor).all() for tensor in result.bundle.tensors.values())
+
+
+def test_tuning_on_two_captions_reaches_the_classes_of_both(
+    nano: Detector, smears: Smears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nano.model.config, "max_text_len", 8)
+    assert len(nano.captions(smears.categories)) > 1
+    result = tune(nano, smears.train, smears.val, QUICK, categories=smears.categories)
+    anchored = result.bundle.tensors["layers.0.anchored"]
+    assert (anchored.abs().amax(1) > 0).all()
 
 
 def test_no_images_are_refused(nano: Detector, smears: Smears) -> None:

@@ -44,7 +44,7 @@ def test_two_hundred_classes_are_cut_into_captions_that_fit(tokenizer: BertToken
     assert max(len(caption.input_ids) for caption in captions) <= 128
 
 
-@pytest.mark.parametrize("text", ["", " . ", "?"])
+@pytest.mark.parametrize("text", ["", " . ", "?", "🦊", "ቡና", "猫", "ネジ"])
 def test_a_class_without_a_word_is_refused(tokenizer: BertTokenizer, text: str) -> None:
     with pytest.raises(VocabularyError, match="no word"):
         make_captions(tokenizer, [ObjectClass(1, "odd", text)], max_tokens=64)
@@ -53,3 +53,21 @@ def test_a_class_without_a_word_is_refused(tokenizer: BertTokenizer, text: str) 
 def test_a_text_that_fills_more_than_a_caption_is_refused(tokenizer: BertTokenizer) -> None:
     with pytest.raises(VocabularyError, match="at most 13"):
         make_captions(tokenizer, _classes("word " * 40), max_tokens=16)
+
+
+@pytest.mark.parametrize("text", ["кошка", "café", "señal roja", "Größe"])
+def test_names_in_other_scripts_are_read_piece_by_piece(
+    tokenizer: BertTokenizer, text: str
+) -> None:
+    (caption,) = make_captions(tokenizer, _classes(text, "cat"), max_tokens=64)
+    mine = [caption.input_ids[i] for i in caption.token_spans[0]]
+    assert mine
+    assert tokenizer.unk_token_id not in mine
+
+
+@pytest.mark.parametrize("text", ["m8x20-bolt (zinc)", "left/right", "'quoted'", "50% grey", "a_b"])
+def test_punctuation_stays_in_its_own_phrase(tokenizer: BertTokenizer, text: str) -> None:
+    (caption,) = make_captions(tokenizer, _classes(text, "cat"), max_tokens=64)
+    first, second = caption.token_spans
+    assert len(first) == len(tokenizer(text, add_special_tokens=False)["input_ids"])
+    assert set(first).isdisjoint(second)

@@ -26,10 +26,11 @@ SIZES = ((1440, 900), (1024, 768))
 
 @dataclass(slots=True)
 class Server:
-    """A running app on a folder of `num_images` blood smears."""
+    """A running app on a folder of images."""
 
     folder: Path
     port: int
+    backbone: str = "nano"
     process: subprocess.Popen[bytes] | None = None
     foreign_requests: list[str] = field(default_factory=list)
 
@@ -42,7 +43,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, *, has_worker: bool = True) -> None:
-        words = ["--data", str(self.data), "--backbone", "nano", "--no-browser"]
+        words = ["--data", str(self.data), "--backbone", self.backbone, "--no-browser"]
         words += ["--port", str(self.port)] + ([] if has_worker else ["--no-worker"])
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
         with (self.folder / "server.log").open("ab") as log:
@@ -78,13 +79,14 @@ class Server:
         return document
 
 
-def new_server(folder: Path, *, num_images: int) -> Server:
+def new_server(folder: Path, *, num_images: int, backbone: str = "nano") -> Server:
+    """Not running yet, with `num_images` blood smears."""
     (folder / "images").mkdir(parents=True)
     for source in sorted((SAMPLES / "images").iterdir())[:num_images]:
         shutil.copyfile(source, folder / "images" / source.name)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return Server(folder, probe.getsockname()[1])
+        return Server(folder, probe.getsockname()[1], backbone)
 
 
 @pytest.fixture(scope="session")

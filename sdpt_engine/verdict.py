@@ -1,0 +1,12 @@
+"""Whether one measured prompt is better than another, or than none."""
+
+from __future__ import annotations
+
+from sdpt_engine.types import Metrics
+
+MARGIN = 0.01  # relative: on a few images AP moves by a hair for no reason
+
+
+def is_better(new: Metrics, old: Metrics) -> bool:
+    """AP higher by more than a hair, and AP50 not lower. Nothing measured (nan) is better than nothing."""
+    return new.ap > old.ap * (1 + MARGIN) and new.ap50 >= old.ap50

@@ -1,0 +1,88 @@
+"""Tune or keep: what is adopted has gained, and against the prompt in use too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sdpt_engine
+from app.comparison import compare
+from app.following import follow
+from app.progress import ignore_progress
+from app.settings import choose_backbone
+from app.tuning import TuneRequest, enqueue_tune
+from app.workspace import Workspace
+from sdpt_engine.backbones.base import Detector
+from sdpt_engine.tuning import Judged, TuneResult, tune
+from sdpt_engine.types import Example, Metrics, ObjectClass, Prediction, TuneConfig
+from storage.types import JobStatus
+from tests.app.blood_cells import blood_cells, now
+
+CLASSES = (ObjectClass(1, "cell", "red blood cell"),)
+BOX = np.array([[10, 10, 60, 60]], np.float32)
+LABEL = np.zeros(1, np.int64)
+POOR, GOOD = Metrics(0.10, 0.20, {}, 1), Metrics(0.30, 0.50, {}, 1)
+
+
+@pytest.fixture(scope="module")
+def nano() -> Detector:
+    return sdpt_engine.load_detector("nano", device="cpu")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    with blood_cells(tmp_path) as made:
+        choose_backbone(made, "nano")
+        yield made
+
+
+@pytest.fixture
+def result(nano: Detector, workspace: Workspace) -> TuneResult:
+    """A real bundle of one step, on whose figures the tests put others."""
+    path = min(workspace.data_dir.glob("*.jpg"))
+    example = Example(path, BOX, LABEL)
+    made = tune(nano, [example], [], TuneConfig(steps=1, batch_size=1), categories=CLASSES)
+    found = Prediction(BOX, np.array([0.9], np.float32), LABEL, (640, 480))
+    judged = (Judged(example, found),)
+    return replace(made, zero_shot=POOR, tuned=GOOD, judged=judged, best_step=1)
+
+
+def test_first_prompt_that_gains_is_adopted(
+    workspace: Workspace, nano: Detector, result: TuneResult
+) -> None:
+    assert compare(workspace, nano, result, classes=CLASSES).is_better
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"tuned": POOR},
+        {"tuned": Metrics(0.1005, 0.21, {}, 1)},  # a hair
+        {"tuned": Metrics(0.30, 0.15, {}, 1)},  # better placed, but finds less
+        {"best_step": 0},  # it is the start that was kept
+    ],
+)
+def test_prompt_without_a_gain_is_kept_as_a_choice_only(
+    workspace: Workspace, nano: Detector, result: TuneResult, figures: dict[str, object]
+) -> None:
+    comparison = compare(workspace, nano, replace(result, **figures), classes=CLASSES)  # type: ignore[arg-type]
+    assert not comparison.is_better
+    assert "not adopted" in comparison.reason
+
+
+def test_prompt_in_use_stays_when_the_new_one_finds_less(
+    workspace: Workspace, nano: Detector, result: TuneResult
+) -> None:
+    job = enqueue_tune(workspace, TuneRequest(steps=15), now())
+    assert follow(workspace, job.id, device="cpu", on_progress=ignore_progress).status is (
+        JobStatus.SUCCEEDED
+    )
+    nothing = Prediction(BOX[:0], np.zeros(0, np.float32), LABEL[:0], (640, 480))
+    judged = tuple(replace(pair, prediction=nothing) for pair in result.judged)
+    comparison = compare(workspace, nano, replace(result, judged=judged), classes=CLASSES)
+    assert not comparison.is_better
+    assert "against" in comparison.reason
