@@ -23,7 +23,7 @@ atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
 
 os.environ.update(
     {
-        "FIFTYONE_DATABASE_URI": mongod.uri_of(_PORT),
+        "FIFTYONE_DATABASE_URI": f"mongodb://127.0.0.1:{_PORT}",  # nobody kills this one
         "FIFTYONE_DATABASE_DIR": str(_ROOT / "db"),
         "FIFTYONE_CONFIG_PATH": str(_ROOT / "config.json"),
         "FIFTYONE_APP_CONFIG_PATH": str(_ROOT / "app_config.json"),
