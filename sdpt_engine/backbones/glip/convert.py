@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sdpt_engine.backbones.glip.config import CONFIG_NAME, BertSizes, GlipConfig, SwinSizes
+from sdpt_engine.backbones.glip.config import (
+    CONFIG_NAME,
+    BertSizes,
+    GlipConfig,
+    InputSettings,
+    SwinSizes,
+)
 from sdpt_engine.backbones.glip.keys import explanation, from_stored, stored_name
 from sdpt_engine.backbones.glip.model import (
     VOCABULARY_NAME,
@@ -130,9 +136,12 @@ def config_of(stored: Mapping[str, Tensor], *, source: str) -> GlipConfig:
             "Take GLIP-T (C) or GLIP-L."
         )
     try:
+        bert, inputs = _bert_sizes(stored), InputSettings()
+        limit = min(inputs.max_text_tokens, bert.max_position_embeddings)
         return GlipConfig(  # numbers of heads and groups, anchors and settings leave no trace in tensors
             swin=_swin_sizes(stored),
-            bert=_bert_sizes(stored),
+            bert=bert,
+            inputs=replace(inputs, max_text_tokens=limit),
             channels=stored[f"{_HEAD}.bbox_pred.weight"].shape[1],
             num_fusion_layers=_count(stored, f"{_HEAD}.dyhead_tower.", ".b_attn.gamma_v"),
             fusion_width=stored[f"{_FIRST_FUSION}.attn.v_proj.weight"].shape[0],

@@ -140,17 +140,19 @@ def as_original_settings(config: GlipConfig, template: Path) -> dict[str, Any]:
 
 
 def as_released(config: GlipConfig) -> GlipConfig:
-    """With released values for all that no tensor's shape tells."""
-    default = GlipConfig()
+    """With released values for all that no tensor's shape tells, and widths that these can share."""
+    released = GlipConfig()
+    limit = min(released.inputs.max_text_tokens, config.bert.max_position_embeddings)
     return replace(
-        default,
+        released,
         swin=config.swin,
         bert=replace(
-            config.bert, num_attention_heads=1, layer_norm_eps=default.bert.layer_norm_eps
+            config.bert, num_attention_heads=1, layer_norm_eps=released.bert.layer_norm_eps
         ),
-        channels=config.channels,
+        channels=released.num_groups * config.num_fusion_layers,
         num_fusion_layers=config.num_fusion_layers,
-        fusion_width=config.fusion_width,
+        fusion_width=released.fusion_heads * config.num_fusion_layers,
         num_class_slots=config.num_class_slots,
         relu_reduction=config.relu_reduction,
+        inputs=replace(released.inputs, max_text_tokens=limit),
     )

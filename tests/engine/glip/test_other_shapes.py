@@ -27,7 +27,7 @@ from tests.engine.glip.shapes import (
     save_checkpoint,
 )
 
-SEEDS = range(6)
+SEEDS = range(4)
 CLASSES = tuple(ObjectClass(n, text, text) for n, text in enumerate(("dog", "red cat", "bird")))
 
 
@@ -71,12 +71,7 @@ def test_a_converted_checkpoint_computes_what_its_model_did(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_that_tensors_tell_is_read_off_them(seed: int) -> None:
-    released = GlipConfig()
-    config = dataclasses.replace(
-        as_released(drawn_config(seed)),
-        channels=released.num_groups * (seed + 1),
-        fusion_width=released.fusion_heads * (seed + 2),
-    )
+    config = as_released(drawn_config(seed))
     assert config_of(to_stored(empty_model(config).state_dict()), source="drawn") == config
 
 
