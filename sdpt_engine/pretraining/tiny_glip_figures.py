@@ -80,12 +80,14 @@ def classes_of(names: Sequence[str]) -> tuple[ObjectClass, ...]:
     return tuple(ObjectClass(number, name, name) for number, name in enumerate(names, start=1))
 
 
-def save_examples(folder: Path, scenes: Sequence[Scene], concepts: Sequence[str]) -> list[Example]:
+def save_examples(
+    folder: Path, scenes: Sequence[Scene], concepts: Sequence[str], *, prefix: str = "scene"
+) -> list[Example]:
     """The scenes as pictures in `folder`, fully labelled by the place of each object's concept."""
     folder.mkdir(parents=True, exist_ok=True)
     examples = []
     for number, scene in enumerate(scenes):
-        path = folder / f"scene_{number:03d}.png"
+        path = folder / f"{prefix}_{number:03d}.png"
         Image.fromarray(scene.pixels).save(path)
         examples.append(Example(path, scene.boxes, _labels(scene, concepts)))
     return examples
