@@ -240,3 +240,50 @@ def few_shot(
     with progress_bar("Runs") as on_progress:
         done = compare_few_shot(wanted, output=output, num_workers=workers, on_progress=on_progress)
     show({"rows": [asdict(row) for row in done.rows]}, done.text, as_json=as_json)
+
+
+@bench.command("nano")
+def nano(
+    backbone: Annotated[
+        str, typer.Option("--backbone", help="nano, or a folder that build_nano wrote.")
+    ] = "nano",
+    font: Annotated[
+        Path | None, typer.Option("--font", metavar="TTF", help="NotoColorEmoji.ttf.")
+    ] = None,
+    fluent: Annotated[
+        Path | None, typer.Option("--fluent", metavar="DIR", help="Fluent Emoji 3D, its assets.")
+    ] = None,
+    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Few-shot seeds.")] = 3,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of each few-shot run.")] = 60,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Keep the few-shot rows here.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """The figures of nano's model card: composed scenes, recall, few shots, cost.
+
+    Composed scenes need the drawings; `python -m sdpt_engine.pretraining.compose_set --help` says how to
+    fetch them. Without them these figures are left out.
+
+    \b
+    Example:
+      sdpt-app bench nano --font NotoColorEmoji.ttf --fluent package/assets
+    """
+    import tempfile
+    from dataclasses import asdict
+
+    from app.bench.nano import NanoRequest, describe, measure_nano
+    from app.progress import progress_bar
+
+    with tempfile.TemporaryDirectory() as scratch, progress_bar("Few shots") as on_progress:
+        request = NanoRequest(font, fluent, num_seeds, steps, output or Path(scratch))
+        done = measure_nano(
+            request,
+            backbone,
+            on_figure=lambda figure: typer.echo(describe(figure), err=True),
+            on_progress=on_progress,
+        )
+    rows = [{**asdict(figure), "is_met": figure.is_met} for figure in done]
+    missed = sum(figure.is_met is False for figure in done)
+    show({"figures": rows}, f"{len(done)} figures, {missed} below what was asked.", as_json=as_json)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.backbones.hub import load_from_hub_or_folder
-from sdpt_engine.backbones.nano import load_nano
+from sdpt_engine.backbones.nano import is_nano_folder, load_nano
 from sdpt_engine.device import resolve_device
 
 NANO = "nano"
@@ -21,10 +21,12 @@ def load_detector(name: str, *, device: str = "auto") -> Detector:
     """Load the detector `name` onto `device` (auto, cpu, cuda, cuda:N).
 
     `name` is "nano", a Hugging Face id such as IDEA-Research/grounding-dino-tiny, or a folder written by
-    `save_pretrained` or, for GLIP, by `sdpt-app doctor --convert-glip`. Raises BackboneUnavailableError, which
-    says what to do.
+    `save_pretrained`, by `build_nano` or, for GLIP, by `sdpt-app doctor --convert-glip`. Raises
+    BackboneUnavailableError, which says what to do.
     """
     place = resolve_device(device)
     if name == NANO:
         return load_nano(nano_folder(), place)
+    if is_nano_folder(Path(name)):
+        return load_nano(Path(name), place)
     return load_from_hub_or_folder(name, place)

@@ -50,6 +50,11 @@ class NanoImageEncoder(nn.Module):
         return list(zip((middle, stride32), masks, strict=True))
 
 
+def is_nano_folder(folder: Path) -> bool:
+    """Whether `folder` holds nano's shards."""
+    return all((folder / name).is_file() for name in _SHARDS)
+
+
 def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
     """The detector in `folder` (config.json, vocab.txt and three shards)."""
     missing = [n for n in ("config.json", "vocab.txt", *_SHARDS) if not (folder / n).is_file()]

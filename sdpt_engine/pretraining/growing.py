@@ -22,7 +22,11 @@ def grown(
     fusion learns as fast as the rest.
     """
     larger = {name: tensor.clone().float() for name, tensor in state.items()}
-    numbers = {int(n.removeprefix(_DECODER_LAYER).split(".")[0]) for n in state if n.startswith(_DECODER_LAYER)}
+    numbers = {
+        int(n.removeprefix(_DECODER_LAYER).split(".")[0])
+        for n in state
+        if n.startswith(_DECODER_LAYER)
+    }
     last = max(numbers)
     for number in range(last + 1, decoder_layers):
         for name in [n for n in state if n.startswith(f"{_DECODER_LAYER}{last}.")]:

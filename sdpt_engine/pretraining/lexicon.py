@@ -181,7 +181,9 @@ KINDS: dict[str, frozenset[str]] = {
         "bird, baby chick, front-facing baby chick, hatching chick, chicken, rooster, turkey, duck, eagle, owl, dodo, "
         "flamingo, peacock, parrot, swan, penguin, dove of peace, black bird, goose"
     ),
-    "insect": _members("ant, bug, honeybee, lady beetle, beetle, cricket, cockroach, fly, mosquito, butterfly"),
+    "insect": _members(
+        "ant, bug, honeybee, lady beetle, beetle, cricket, cockroach, fly, mosquito, butterfly"
+    ),
     "sea animal": _members(
         "fish, tropical fish, blowfish, shark, whale, spouting whale, dolphin, seal, octopus, squid, crab, lobster, "
         "shrimp, oyster, coral, spiral shell, jellyfish, turtle"
@@ -194,7 +196,9 @@ KINDS: dict[str, frozenset[str]] = {
         "steam locomotive, monorail, mountain railway, suspension railway, manual wheelchair, motorized wheelchair, "
         "station"
     ),
-    "boat": _members("sailboat, canoe, rowboat, speedboat, motor boat, ship, passenger ship, ferry"),
+    "boat": _members(
+        "sailboat, canoe, rowboat, speedboat, motor boat, ship, passenger ship, ferry"
+    ),
     "ball": _members(
         "soccer ball, baseball, softball, basketball and hoop, volleyball, american football, rugby football, "
         "ball of yarn, billiards, bowling, mirror ball, crystal ball, tennis racquet and ball"
@@ -236,9 +240,9 @@ KINDS: dict[str, frozenset[str]] = {
         "ice cream, soft ice cream, shaved ice, moon cake, fortune cookie, pancakes, waffle, dango"
     ),
     "heart": _members(
-        "heavy black heart, orange heart, yellow heart, green heart, blue heart, purple heart, brown heart, black heart, "
-        "white heart, broken heart, heart with arrow, heart with ribbon, sparkling heart, growing heart, beating heart, "
-        "revolving hearts, two hearts, heart decoration, heavy heart exclamation mark ornament, pink heart, "
+        "heavy black heart, orange heart, yellow heart, green heart, blue heart, purple heart, brown heart, "
+        "black heart, white heart, broken heart, heart with arrow, heart with ribbon, sparkling heart, growing heart, "
+        "beating heart, revolving hearts, two hearts, heart decoration, heavy heart exclamation mark ornament, pink heart, "
         "light blue heart, grey heart, anatomical heart, black heart suit, couple with heart, heart hands"
     ),
     "square": _members(

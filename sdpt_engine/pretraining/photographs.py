@@ -38,7 +38,9 @@ def read_collection(folder: Path) -> list[Photograph]:
     """All photographs of the collection in `folder`. Raises InvalidExampleError when it has no boxes.json."""
     path = folder / "boxes.json"
     if not path.is_file():
-        raise InvalidExampleError(f"A collection of photographs needs '{path}', which is not there.")
+        raise InvalidExampleError(
+            f"A collection of photographs needs '{path}', which is not there."
+        )
     document = json.loads(path.read_text(encoding="utf-8"))
     return [
         Photograph(

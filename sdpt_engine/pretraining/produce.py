@@ -75,9 +75,7 @@ def draw_scenes(
         weights = np.sqrt([len(photographs) for _, photographs in sources.collections])
         chosen = int(rng.choice(len(weights), p=weights / weights.sum()))
         family, photographs = sources.collections[chosen]
-        drawn = (
-            draw_photograph(photographs, seed=seed, index=i, size_wh=size_wh) for i in indices
-        )
+        drawn = (draw_photograph(photographs, seed=seed, index=i, size_wh=size_wh) for i in indices)
         return key, family, list(drawn)
     is_on_photograph = bool(sources.backgrounds) and rng.random() < _ON_PHOTOGRAPH_SHARE
     composed = []

@@ -83,7 +83,10 @@ class BatchSource:
             scenes = self._scenes(size)
         shown = sorted({name for scene in scenes for name in scene.names})
         wording = self._short_enough(draw_wording(self.draw, shown, self._vocabulary))
-        targets = tuple(make_target(scene, wording) for scene in scenes)
+        targets = tuple(
+            make_target(scene, wording, elsewhere=_photographed_elsewhere(scenes, scene))
+            for scene in scenes
+        )
         return Batch(tuple(scenes), wording, targets)
 
     def _wait_for_shards(self) -> list[ShardKey]:
@@ -115,25 +118,36 @@ class BatchSource:
         return Wording(wording.phrases[:kept], phrase_of, wording.is_anything)
 
 
-def make_target(scene: LabelledFeatures, wording: Wording) -> Target:
+def make_target(
+    scene: LabelledFeatures, wording: Wording, *, elsewhere: frozenset[str] = frozenset()
+) -> Target:
     """The boxes of the scene that the caption asks for.
 
-    A photograph may show what only other collections label, or what nobody named; there a proposal away from its
-    boxes costs nothing, unless the caption asks for its own names alone.
+    A photograph may show what only other collections label (`elsewhere`), or what nobody named. Where the caption asks
+    for such things, a proposal away from the photograph's boxes costs nothing.
     """
     rows = [row for row, name in enumerate(scene.names) if name in wording.phrase_of]
-    if wording.is_anything:
-        is_exhaustive = scene.family == COMPOSED
-    else:
-        is_cut_out = scene.family in (COMPOSED, ON_PHOTOGRAPH)
-        is_exhaustive = is_cut_out or not set(wording.phrase_of) - set(scene.names)
+    has_foreign = (
+        scene.family != COMPOSED if wording.is_anything else elsewhere & set(wording.phrase_of)
+    )
     return Target(
         boxes=torch.from_numpy(scene.boxes[rows]).reshape(-1, 4),
         classes=torch.tensor([wording.phrase_of[scene.names[r]] for r in rows], dtype=torch.long),
-        is_exhaustive=is_exhaustive,
+        is_exhaustive=not has_foreign,
         negatives=torch.zeros(0, 4),
         negative_classes=torch.zeros(0, dtype=torch.long),
     )
+
+
+def _photographed_elsewhere(
+    scenes: Sequence[LabelledFeatures], scene: LabelledFeatures
+) -> frozenset[str]:
+    """What photographs of other collections in this batch show; nothing where `scene` is itself composed."""
+    cut_outs = (COMPOSED, ON_PHOTOGRAPH)
+    if scene.family in cut_outs:
+        return frozenset()
+    others = (s for s in scenes if s.family not in (*cut_outs, scene.family))
+    return frozenset(name for other in others for name in other.names) - set(scene.names)
 
 
 class Training:

@@ -16,7 +16,7 @@ _OTHER_WORDING_SHARE = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """Phrases in the order of the caption, and which phrase each concept goes by; concepts left out are not asked for."""
+    """Phrases in the order of the caption, and which phrase each concept goes by; others are not asked for."""
 
     phrases: tuple[str, ...]
     phrase_of: Mapping[str, int]
