@@ -15,12 +15,12 @@ from sdpt_engine.pretraining.photograph_sources import UPLOADER, PhotographSourc
 
 _INTRODUCTION = """# Photographs in nano's training
 
-Collected again by `python -m sdpt_engine.pretraining.collect CLONES OUTPUT --clone`; this page is written from the outcome.
+`python -m sdpt_engine.pretraining.collect CLONES OUTPUT --clone` collects them again; this page counts the outcome.
 No photograph is shipped with the weights. Every collection keeps its licence and an ATTRIBUTION.txt in its folder.
 
-**How sure the licences are.** *repository*: the repository or package states the licence for what it holds.
-*uploader*: {uploaded} collections rest on one line alone. Whoever uploaded the set to Roboflow chose a licence there, and
-nobody has proven that they took every picture. What speaks against it stands below the table; where pictures are
+**How sure the licences are.** *repository*: the repository or package states the licence of what it holds.
+*uploader*: {uploaded} collections rest on one line alone. Whoever uploaded the set to Roboflow chose a licence there,
+and nobody has proven that they took every picture. What speaks against it stands below the table; where pictures are
 evidently others', the collection was withdrawn.
 """
 
