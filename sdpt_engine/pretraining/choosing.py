@@ -85,19 +85,17 @@ def original(path: str) -> str:
 
 
 def _mixed(source: PhotographSource, tree: FileTree) -> list[str]:
-    paths = [
-        path
-        for path in tree.paths
-        if PurePosixPath(path).suffix.lower() in _SUFFIXES and is_below(path, source.folder)
-    ]
+    paths = [path for path in tree.paths if _is_asked_for(path, source)]
     random.Random(_ORDER_SEED).shuffle(paths)
-    return [path for path in paths if _is_asked_for(path, source)]
+    return paths
 
 
 def _is_asked_for(path: str, source: PhotographSource) -> bool:
+    named = PurePosixPath(path)
+    if named.suffix.lower() not in _SUFFIXES or not is_below(path, source.folder):
+        return False
     below = path.removeprefix(source.folder.rstrip("/") + "/")
-    name = path.rsplit("/", 1)[-1]
-    return any(fnmatchcase(name, p) or fnmatchcase(below, p) for p in source.files)
+    return any(fnmatchcase(named.name, p) or fnmatchcase(below, p) for p in source.files)
 
 
 def _folder(path: str) -> str:
