@@ -1,8 +1,9 @@
 """Train nano from a pool of stored scenes: `python -m sdpt_engine.pretraining.train_nano --help`.
 
-`sdpt_engine.pretraining.beginning` makes what it starts from. Start `sdpt_engine.pretraining.produce` first and let it go on beside. A run that was killed goes on from its last
-checkpoint when it is started again. RUN/log.jsonl is the learning curve; RUN/trained.safetensors are the averaged
-weights of the last checkpoint, from which `sdpt_engine.backbones.build_nano` makes the folder that is shipped.
+`sdpt_engine.pretraining.beginning` makes what it starts from. Start `sdpt_engine.pretraining.produce` first and let it
+go on beside. A run that was killed goes on from its last checkpoint when it is started again. RUN/log.jsonl is the
+learning curve; RUN/trained.safetensors are the averaged weights of the last checkpoint, from which
+`sdpt_engine.backbones.build_nano` makes the folder that is shipped.
 """
 
 from __future__ import annotations
