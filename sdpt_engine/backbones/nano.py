@@ -5,6 +5,7 @@ Its encoders (EfficientNet-Lite0, MiniLM) are frozen and lie in their own shards
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,16 @@ def is_nano_folder(folder: Path) -> bool:
     return all((folder / name).is_file() for name in _SHARDS)
 
 
-def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
-    """The detector in `folder` (config.json, vocab.txt and three shards)."""
+def load_nano(
+    folder: Path, device: torch.device, *, name: str = "nano", longest_px: int = INPUT_PX
+) -> GroundingDinoDetector:
+    """The detector in `folder` (config.json, vocab.txt and three shards), which sees images `longest_px` long."""
     missing = [n for n in ("config.json", "vocab.txt", *_SHARDS) if not (folder / n).is_file()]
     if missing:
         raise BackboneUnavailableError(
             f"The nano backbone in '{folder}' is incomplete: {missing} missing. Install sdpt-app again."
         )
-    model = _empty_model(folder)
+    model = empty_nano(folder)
     base: Any = model.model
     network = base.backbone.conv_encoder.network
     network.load_state_dict(_shard(folder, "image_encoder"))
@@ -75,13 +78,20 @@ def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
             f"'{folder}/trained.safetensors' has foreign keys {unknown[:3]}."
         )
     tokenizer = BertTokenizer(str(folder / "vocab.txt"))
-    return GroundingDinoDetector("nano", model, tokenizer, fit_to_input, device)
+    preprocess = partial(fit_to_input, longest_px=longest_px)
+    return GroundingDinoDetector(name, model, tokenizer, preprocess, device)
 
 
 _SHARDS = ("image_encoder.safetensors", "text_encoder.safetensors", "trained.safetensors")
 
 
-def _empty_model(folder: Path) -> MMGroundingDinoForObjectDetection:
+def is_trained_part(name: str) -> bool:
+    """Whether a parameter of the model is trained here, and not one of the two encoders'."""
+    return not name.startswith(("model.backbone.", "model.text_backbone."))
+
+
+def empty_nano(folder: Path) -> MMGroundingDinoForObjectDetection:
+    """The random detector of the sizes in the folder's config.json."""
     config = MMGroundingDinoConfig.from_json_file(str(folder / "config.json"))
     # transformers insists on a backbone of its own; the smallest one is built and replaced.
     config.backbone_config = SwinConfig(

@@ -241,8 +241,9 @@ KINDS: dict[str, frozenset[str]] = {
     ),
     "heart": _members(
         "heavy black heart, orange heart, yellow heart, green heart, blue heart, purple heart, brown heart, "
-        "black heart, white heart, broken heart, heart with arrow, heart with ribbon, sparkling heart, growing heart, "
-        "beating heart, revolving hearts, two hearts, heart decoration, heavy heart exclamation mark ornament, pink heart, "
+        "black heart, white heart, broken heart, heart with arrow, heart with ribbon, sparkling heart, "
+        "growing heart, beating heart, revolving hearts, two hearts, heart decoration, "
+        "heavy heart exclamation mark ornament, pink heart, "
         "light blue heart, grey heart, anatomical heart, black heart suit, couple with heart, heart hands"
     ),
     "square": _members(

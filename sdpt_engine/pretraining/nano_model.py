@@ -15,14 +15,12 @@ from torch import Tensor, nn
 
 from sdpt_engine.backbones.base import Caption, EncodedImage, EncodedText
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.backbones.nano import load_nano
+from sdpt_engine.backbones.nano import is_trained_part, load_nano
 from sdpt_engine.backbones.text import hidden_words, project_words
 from sdpt_engine.errors import VocabularyError
 from sdpt_engine.pretraining.feature_pool import LabelledFeatures
 from sdpt_engine.types import ObjectClass
 from sdpt_engine.vocabulary import make_captions
-
-_FROZEN = ("model.backbone.", "model.text_backbone.")
 
 
 class NanoInTraining:
@@ -42,7 +40,7 @@ class NanoInTraining:
     def parameters(self) -> dict[str, nn.Parameter]:
         """What is trained, each tensor once, by its first name in the model."""
         named = self.detector.model.named_parameters()
-        return {name: p for name, p in named if not name.startswith(_FROZEN)}
+        return {name: p for name, p in named if is_trained_part(name)}
 
     def images(self, scenes: Sequence[LabelledFeatures]) -> list[EncodedImage]:
         """Scenes of one input size behind the trainable projections."""

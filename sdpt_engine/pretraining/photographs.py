@@ -62,7 +62,8 @@ def draw_photograph(
     window = _window(rng, taken, size_wh)
     with Image.open(taken.path) as opened:
         upright = ImageOps.exif_transpose(opened).convert("RGB")
-    crop = upright.resize(size_wh, Image.Resampling.BILINEAR, box=tuple(map(float, window)))
+    x0, y0, x1, y1 = window.tolist()
+    crop = upright.resize(size_wh, Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
     boxes, names = _cropped(taken, window, size_wh)
     if rng.random() < 0.5:
         crop = ImageOps.mirror(crop)

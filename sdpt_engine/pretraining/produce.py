@@ -8,10 +8,12 @@ each `--backgrounds` a folder of photographs without boxes.
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,6 +64,15 @@ class Sources:
     collections: tuple[tuple[str, tuple[Photograph, ...]], ...]  # by name, photographs with boxes
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many shards are kept, how many are made without a pause, and the pause after that as a share of the work."""
+
+    num_kept: int
+    at_full_speed: int
+    pause: float
+
+
 def draw_scenes(
     sources: Sources, *, seed: int, number: int, photographic_share: float
 ) -> tuple[ShardKey, str, list[Scene]]:
@@ -107,35 +118,54 @@ def encode_scenes(
         middle, coarse = (found[0].numpy().astype(np.float16) for found, _ in maps)
         height, width = scene.pixels.shape[:2]
         corners = scene.boxes.reshape(-1, 4) / np.array([width, height, width, height], np.float32)
-        boxes = np.concatenate(
-            ((corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]), axis=1
-        )
+        low, high = corners[:, :2], corners[:, 2:]
+        boxes = np.concatenate(((low + high) / 2, high - low), axis=1).astype(np.float32)
         encoded.append(LabelledFeatures(middle, coarse, boxes, scene.concepts, family))
     return encoded
+
+
+def fill(
+    pool: Path,
+    sources: Sources,
+    encoder: nn.Module,
+    pace: Pace,
+    *,
+    seed: int,
+    photographic_share: float,
+) -> Iterator[str]:
+    """Add shard after shard, the oldest making room; tells what each is. Ends never."""
+    pool.mkdir(parents=True, exist_ok=True)
+    known = shards(pool)
+    first = known[-1].number + 1 if known else 0
+    for number in itertools.count(first):
+        began = time.monotonic()
+        key, family, scenes = draw_scenes(
+            sources, seed=seed, number=number, photographic_share=photographic_share
+        )
+        encoded = encode_scenes(encoder, scenes, longest_px=max(key.size_wh), family=family)
+        write_shard(pool, key, encoded)
+        drop_oldest(pool, num_kept=pace.num_kept)
+        took = time.monotonic() - began
+        yield f"{key.folder_name} {family} {took:.1f} s"
+        if number - first >= pace.at_full_speed:
+            time.sleep(took * pace.pause)
 
 
 def main() -> None:
     words = _parser().parse_args()
     torch.set_num_threads(1)
-    sources = _sources(words)
-    detector = load_detector("nano", device="cpu")
-    encoder = detector.model.model.backbone.conv_encoder
-    words.pool.mkdir(parents=True, exist_ok=True)
-    known = shards(words.pool)
-    number = known[-1].number + 1 if known else 0
-    while True:
-        began = time.monotonic()
-        key, family, scenes = draw_scenes(
-            sources, seed=words.seed, number=number, photographic_share=words.photographic_share
-        )
-        encoded = encode_scenes(encoder, scenes, longest_px=max(key.size_wh), family=family)
-        write_shard(words.pool, key, encoded)
-        drop_oldest(words.pool, num_kept=words.keep)
-        took = time.monotonic() - began
-        print(f"{key.folder_name} {family} {took:.1f} s", flush=True)  # noqa: T201
-        number += 1
-        if number - (known[-1].number + 1 if known else 0) >= words.at_full_speed:
-            time.sleep(took * words.pause)
+    model: Any = load_detector("nano", device="cpu").model
+    pace = Pace(words.keep, words.at_full_speed, words.pause)
+    done = fill(
+        words.pool,
+        _sources(words),
+        model.model.backbone.conv_encoder,
+        pace,
+        seed=words.seed,
+        photographic_share=words.photographic_share,
+    )
+    for line in done:
+        print(line, flush=True)  # noqa: T201
 
 
 def _sources(words: argparse.Namespace) -> Sources:

@@ -1,8 +1,9 @@
 """Train nano from a pool of stored scenes: `python -m sdpt_engine.pretraining.train_nano --help`.
 
-Start `sdpt_engine.pretraining.produce` first and let it go on beside. A run that was killed goes on from its last
-checkpoint when it is started again. RUN/log.jsonl is the learning curve; RUN/trained.safetensors are the averaged
-weights of the last checkpoint, from which `sdpt_engine.backbones.build_nano` makes the folder that is shipped.
+`sdpt_engine.pretraining.beginning` makes what it starts from. Start `sdpt_engine.pretraining.produce` first and let it
+go on beside. A run that was killed goes on from its last checkpoint when it is started again. RUN/log.jsonl is the
+learning curve; RUN/trained.safetensors are the averaged weights of the last checkpoint, from which
+`sdpt_engine.backbones.build_nano` makes the folder that is shipped.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -264,6 +266,7 @@ def main() -> None:
     settings = TrainSettings(words.steps, words.batch, words.learning_rate, seed=words.seed)
     torch.manual_seed(settings.seed)
     words.run.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(words.start / "config.json", words.run / "config.json")
     nano = NanoInTraining(words.start)
     training = Training(nano, settings)
     saved = load_checkpoint(words.run / CHECKPOINT_NAME, run_digest(settings))

@@ -85,11 +85,9 @@ def _absent(
     close = [s for name in names for s in vocabulary.siblings.get(name, ()) if s not in present]
     wanted = sum(draw.random() < _SIBLING_SHARE for _ in range(number))
     found = draw.sample(close, min(wanted, len(close)))
-    while len(found) < number:
-        name = vocabulary.names[draw.randrange(len(vocabulary.names))]
-        if name not in present:
-            found.append(name)
-    return found
+    others = draw.sample(vocabulary.names, min(len(vocabulary.names), number))
+    found += [name for name in others if name not in present]
+    return found[:number]
 
 
 def _worded(draw: random.Random, name: str) -> str:
