@@ -190,7 +190,6 @@ def exported(server: Server) -> dict[str, Any]:
 
 
 @pytest.mark.browser
-@pytest.mark.fiftyone_app
 @pytest.mark.timeout(1_800)
 def test_what_is_decided_in_fiftyone_is_found_in_the_project_and_its_export(
     browser: Browser, server: Server, workspace: Workspace
