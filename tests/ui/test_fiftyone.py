@@ -15,6 +15,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.fiftyone.places import DATABASE_NAME
 from app.settings import default_author
 from app.tuning import TuneRequest, enqueue_tune
 from app.workspace import Workspace, open_workspace
@@ -177,7 +178,7 @@ def sample_of(server: Server, image_id: int) -> str:
     port = int(words[words.index("--port") + 1])
     name = status(server)["url"].rpartition("/")[2]
     with pymongo.MongoClient("127.0.0.1", port) as client:
-        found = client["fiftyone"][f"sdpt.{name}"].find_one({"_id": image_id})
+        found = client[DATABASE_NAME][f"sdpt.{name}"].find_one({"_id": image_id})
     assert found is not None
     return str(found["sample"])
 
