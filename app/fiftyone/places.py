@@ -13,7 +13,9 @@ PLUGINS_DIR = Path(__file__).parent / "plugins"
 DATA_VARIABLE = "SDPT_FIFTYONE_DATA"
 STATE_VARIABLE = "SDPT_FIFTYONE_STATE"
 APP_URL_VARIABLE = "SDPT_FIFTYONE_APP_URL"
-DATABASE_NAME = "sdpt"  # on somebody's server, 'fiftyone' is theirs, and FiftyOne tidies up in its own
+DATABASE_NAME = (
+    "sdpt"  # on somebody's server, 'fiftyone' is theirs, and FiftyOne tidies up in its own
+)
 _SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 
