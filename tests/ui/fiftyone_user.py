@@ -41,11 +41,13 @@ class FiftyOneUser:
         self.page.mouse.click(box["x"] + 15, box["y"] + 15)
         expect(self.part("action-manage-selected")).to_be_visible()
 
-    def press(self, label: str, place: int = 0) -> None:
-        """Select an image and press a button of the panel; it has said what came of it at the end."""
+    def press(self, label: str, place: int) -> None:
+        """Select an image and press a button of the panel; the selection goes when it is decided."""
         self.select_sample(place)
         panel = self.part("panel-content-sdpt_review")
         panel.get_by_role("button", name=label, exact=True).click()
+        if label != "Class…":
+            expect(self.part("action-manage-selected")).to_be_hidden()
 
     def change_class(self, name: str, place: int) -> None:
         self.press("Class…", place)
@@ -53,13 +55,7 @@ class FiftyOneUser:
         dialog.get_by_role("combobox").click()
         self.page.get_by_role("option", name=name, exact=True).click()
         dialog.get_by_role("button", name="Execute").click()
-
-    def hear(self, sentence: str) -> None:
-        """What the App says of a decision, which is put away then."""
-        told = self.page.get_by_role("alert").filter(has_text=sentence)
-        expect(told).to_be_visible()
-        told.get_by_role("button").click()
-        expect(told).to_be_hidden()
+        expect(self.part("action-manage-selected")).to_be_hidden()
 
     def look_at(self, place: int) -> None:
         """Open an image from among the others."""
@@ -67,14 +63,20 @@ class FiftyOneUser:
         expect(self.page.locator(_EXPLORED)).to_be_visible()
         self.page.wait_for_timeout(2_000)
 
+    def leave_image(self) -> None:
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator(_EXPLORED)).to_be_hidden()
+
     def decide_by_key(self, point: Point, key: str) -> None:
         """Click the label under a point of the opened image, and press a key of the plugin."""
+        selected = self.page.locator("#modal").locator("[data-cy=action-manage-selected]")
         x, y = self._on_screen(point, _EXPLORED)
         self.page.mouse.move(x, y, steps=4)
         self.page.wait_for_timeout(500)
         self.page.mouse.click(x, y)
-        self.page.wait_for_timeout(500)
+        expect(selected).to_have_text("1")
         self.page.keyboard.press(key)
+        expect(selected).to_have_text("0")
 
     def open_sample(self, url: str, sample_id: str) -> None:
         self.page.goto(f"{url}?id={sample_id}")
