@@ -183,6 +183,38 @@ def fiftyone(
     show(done, text, as_json=as_json)
 
 
+@bench.command("duplicates")
+def duplicates(
+    sets: Annotated[
+        list[Path] | None,
+        typer.Option("--set", metavar="DIR", help="images/, train.json, test.json. Repeatable."),
+    ] = None,
+    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Choice, rows and table.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """From which distance on two images are duplicates: copies that are known, among other images.
+
+    \b
+    Example:
+      sdpt-app bench duplicates --output assets/benchmarks/duplicates
+    """
+    from app.bench.duplicates import measure_duplicates
+    from app.bench.duplicates_report import table, write_report
+    from app.demo import ASSETS_DIR
+    from app.progress import progress_bar
+
+    shipped = sorted(path.parent for path in ASSETS_DIR.glob("datasets/*/train.json"))
+    with progress_bar("Embedding") as on_progress:
+        done = measure_duplicates(sets or shipped, backbone=backbone, on_progress=on_progress)
+    if output is not None:
+        write_report(done, output)
+    show({"backbone": done.backbone, "distance": done.distance}, table(done), as_json=as_json)
+
+
 @bench.command("few-shot")
 def few_shot(
     sets: Annotated[

