@@ -20,7 +20,9 @@ from app.fiftyone.mongod import find_mongod
 from app.settings import DEFAULT_HUB_ID, DOWNLOAD_CHECK_S, NANO
 from sdpt_engine.availability import can_download, is_available_locally
 from sdpt_engine.backbones import nano_folder
+from sdpt_engine.backbones.glip.config import GlipConfig, is_glip_folder
 from sdpt_engine.backbones.glip.convert import Conversion, convert_checkpoint
+from sdpt_engine.backbones.glip.model import VOCABULARY_NAME
 from sdpt_engine.device import resolve_device
 
 _PACKAGES = ("torch", "transformers", "gradio", "sqlalchemy", "pycocotools", "fiftyone")
@@ -59,11 +61,22 @@ def doctor_document(checks: list[Check]) -> dict[str, Any]:
 
 
 def convert_glip(file: Path, folder: Path) -> Conversion:
-    """A released GLIP checkpoint to a folder for --backbone. Its vocabulary is nano's: that of BERT, uncased."""
+    """A GLIP checkpoint to a folder for --backbone.
+
+    A GLIP's config.json beside it, and then a vocab.txt too, are its own. Without, it is a released one, whose
+    vocabulary is nano's: that of BERT, uncased.
+    """
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise OutputError(f"'{folder}' is no empty folder. Name a new one with --output FOLDER.")
+    is_described = is_glip_folder(file.parent)
+    own_words, released_words = file.with_name(VOCABULARY_NAME), nano_folder() / VOCABULARY_NAME
     try:
-        return convert_checkpoint(file, folder, vocabulary=nano_folder() / "vocab.txt")
+        return convert_checkpoint(
+            file,
+            folder,
+            vocabulary=own_words if is_described and own_words.is_file() else released_words,
+            config=GlipConfig.from_folder(file.parent) if is_described else None,
+        )
     except OSError as error:
         raise OutputError(
             f"'{folder}' cannot be written: {error}. Name another folder with --output FOLDER."

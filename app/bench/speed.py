@@ -1,4 +1,4 @@
-"""Speed and memory of the engine beside transformers' own way, on the shipped images or on a folder like theirs."""
+"""Speed and memory of the engine beside the plain way, on the shipped images or on a folder like theirs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from sdpt_engine.bench.comparisons import Row
 from sdpt_engine.bench.sets import load_set
-from sdpt_engine.bench.speed import Row, SpeedReport, measure_speed
+from sdpt_engine.bench.speed import SpeedReport, measure_speed
 from sdpt_engine.types import Example
 
 

@@ -121,7 +121,7 @@ def speed(
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
-    """Tuning, prediction, a folder and memory, beside transformers' own model in the same run.
+    """Tuning, prediction, a folder and memory, beside transformers' own model (or, for GLIP, the plain one).
 
     Ratios are medians over rounds in which both take turns; more is better for us. The large random
     model takes some minutes and about 15 GB.
@@ -142,7 +142,8 @@ def speed(
         is_quick=quick,
         on_row=lambda row: typer.echo(describe(row), err=True),
     )
-    text = f"{len(done.rows)} comparisons, {done.threads} threads, torch {done.torch_version}"
+    told = f"{len(done.rows)} comparisons, {done.threads} threads, torch {done.torch_version}"
+    text = "\n".join((told, *done.remarks))
     rows = [{**asdict(row), "is_met": row.is_met} for row in done.rows]
     show({**asdict(done), "rows": rows}, text, as_json=as_json)
 

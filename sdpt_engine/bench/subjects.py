@@ -1,4 +1,4 @@
-"""What is measured on: a detector, images that it sees, and labels to tune on."""
+"""What is measured on: a detector and its rival, images that both see, and labels to tune on."""
 
 from __future__ import annotations
 
@@ -8,21 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import (
-    BertConfig,
-    BertTokenizer,
-    GroundingDinoConfig,
-    GroundingDinoForObjectDetection,
-    SwinConfig,
-)
 
-from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.base import Detector, DetectorOutput, EncodedImage, EncodedText
-from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
-from sdpt_engine.bench.plain import whole_output
+from sdpt_engine.bench.plain import rival_of
+from sdpt_engine.bench.random_models import random_detector
+from sdpt_engine.bench.rival import Rival
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.errors import EngineError
-from sdpt_engine.losses import Target, detection_loss
+from sdpt_engine.losses import Target
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import Example, ObjectClass, Pixels, PromptConfig
 
@@ -39,7 +31,7 @@ class Subject:
     """A detector with a batch of equally large images, encoded and as pixels, and their labels."""
 
     name: str
-    detector: GroundingDinoDetector
+    rival: Rival
     classes: tuple[ObjectClass, ...]
     images: tuple[Pixels, ...]
     pixels: Tensor  # [B, 3, h, w]
@@ -51,22 +43,27 @@ class Subject:
     def of(
         cls,
         name: str,
-        detector: GroundingDinoDetector,
+        detector: Detector,
         classes: Sequence[ObjectClass],
         labelled: Sequence[tuple[Pixels, Target]],
     ) -> Subject:
-        images = [image for image, _ in labelled]
+        """Raises EngineError for a detector that has no rival."""
+        images, rival = [image for image, _ in labelled], rival_of(detector)
         caption = detector.captions(classes)[0]
         return cls(
             name=name,
-            detector=detector,
+            rival=rival,
             classes=tuple(classes),
             images=tuple(images),
-            pixels=torch.stack([detector.preprocess(image) for image in images]),
+            pixels=rival.pixels(images),
             encoded=tuple(detector.encode_images(images)),
             text=detector.encode_text(caption),
             targets=tuple(target.to(detector.device) for _, target in labelled),
         )
+
+    @property
+    def detector(self) -> Detector:
+        return self.rival.detector
 
     def prompts(self, layers: str = "all") -> PromptSet:
         """Plain shared tokens on the fusion layers that `layers` names."""
@@ -82,29 +79,24 @@ class Subject:
         return replace(self, encoded=tuple(images))
 
     def loss_of(self, output: DetectorOutput) -> Tensor:
-        return detection_loss(output, self.targets, self.text.caption)[0]
+        return self.detector.loss(output, self.targets, self.text.caption)[0]
 
     def tuning_loss(self, prompts: PromptSet) -> Tensor:
         """The loss of a tuning step, from what is cached."""
         return self.loss_of(self.detector.detect(self.encoded, self.text, prompts))
 
+    def whole_output(self) -> DetectorOutput:
+        """What the rival makes of the pixels, with the model as it is at the moment."""
+        sizes_wh = [image.size_wh for image in self.encoded]
+        return self.rival.whole(self.pixels, sizes_wh, self.text.caption)
+
     def whole_loss(self) -> Tensor:
-        """The loss of a step through the whole model, as it is at the moment."""
-        return self.loss_of(whole_output(self.detector.model, self.pixels, self.text.caption))
-
-
-def require_family(detector: Detector) -> GroundingDinoDetector:
-    """The detector, if transformers has a model of its own to compare it with."""
-    if not isinstance(detector, GroundingDinoDetector):
-        raise EngineError(
-            f"Speed is measured beside transformers' Grounding DINO, and '{detector.name}' is none. "
-            "Name another backbone."
-        )
-    return detector
+        """The loss of a step through the whole model."""
+        return self.loss_of(self.whole_output())
 
 
 def from_examples(
-    detector: GroundingDinoDetector, classes: Sequence[ObjectClass], examples: Sequence[Example]
+    detector: Detector, classes: Sequence[ObjectClass], examples: Sequence[Example]
 ) -> Subject:
     """Real photographs with their labels."""
     labelled = []
@@ -116,19 +108,14 @@ def from_examples(
     return Subject.of(detector.name, detector, classes, labelled)
 
 
-def random_subject(size_hw: tuple[int, int], *, is_tiny: bool = False) -> Subject:
-    """A random Grounding DINO with Swin-T and a BERT of base size, on one picture of noise."""
-    torch.manual_seed(0)
-    config = _tiny_config() if is_tiny else GroundingDinoConfig()
-    model = GroundingDinoForObjectDetection(config)
-    tokenizer = BertTokenizer(str(nano_folder() / "vocab.txt"))
-    name = "tiny random" if is_tiny else "Swin-T-sized random"
-    detector = GroundingDinoDetector(name, model, tokenizer, _to_pixels, torch.device("cpu"))
+def random_subject(model: str, size_hw: tuple[int, int]) -> Subject:
+    """A model of `random_models` on one picture of noise."""
+    detector = random_detector(model, size_hw)
     return from_noise(detector, RANDOM_CLASSES, size_hw, number=1)
 
 
 def from_noise(
-    detector: GroundingDinoDetector,
+    detector: Detector,
     classes: Sequence[ObjectClass],
     size_hw: tuple[int, int],
     *,
@@ -155,36 +142,4 @@ def _target(corners: Tensor, classes: Tensor) -> Target:
         is_exhaustive=True,
         negatives=torch.zeros(0, 4),
         negative_classes=torch.zeros(0, dtype=torch.long),
-    )
-
-
-def _to_pixels(image: Pixels) -> Tensor:
-    return torch.from_numpy(image.copy()).permute(2, 0, 1).float() / 255 - 0.5
-
-
-def _tiny_config() -> GroundingDinoConfig:
-    swin = SwinConfig(
-        image_size=64,
-        embed_dim=16,
-        depths=[1, 1, 1],
-        num_heads=[2, 2, 2],
-        window_size=4,
-        out_features=["stage2", "stage3"],
-    )
-    bert = BertConfig(
-        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
-    )
-    return GroundingDinoConfig(
-        backbone_config=swin,
-        text_config=bert,
-        d_model=64,
-        encoder_layers=4,
-        decoder_layers=2,
-        encoder_ffn_dim=128,
-        decoder_ffn_dim=64,
-        encoder_attention_heads=4,
-        decoder_attention_heads=4,
-        num_feature_levels=3,
-        num_queries=10,
-        max_text_len=64,
     )

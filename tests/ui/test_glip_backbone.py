@@ -1,4 +1,4 @@
-"""Tune and pre-label in the browser with a GLIP folder as the backbone."""
+"""Tune, pre-label and review in the browser with a GLIP folder as the backbone."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.engine.glip.scenes import TINY_GLIP, write_coco, write_scenes
+from tests.ui.canvas_user import CanvasUser
 from tests.ui.conftest import Server, new_server, open_page
 
 NUM_LABELLED, NUM_OTHERS = 3, 4
@@ -27,8 +28,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
+def accept_one(page: Page) -> None:
+    user = CanvasUser(page, "review")
+    user.part("canvas-min-score").fill("0")
+    user.press("Tab", "Space")
+    user.wait_saved()
+
+
 @pytest.mark.browser
-def test_a_person_tunes_and_prelabels_with_glip(browser: Browser, server: Server) -> None:
+def test_a_person_tunes_prelabels_and_reviews_with_glip(browser: Browser, server: Server) -> None:
     page = open_page(browser, server)
     expect(page.locator("#project-overview")).to_contain_text("tiny_glip")
     page.get_by_role("tab", name="Tune", exact=True).click()
@@ -39,5 +47,8 @@ def test_a_person_tunes_and_prelabels_with_glip(browser: Browser, server: Server
     expect(page.locator("#tune-state")).to_contain_text(re.compile("Adopted|Kept as a choice"))
     page.locator("#prelabel-start").click()
     expect(page.locator("#prelabel-state")).to_contain_text(f"{NUM_OTHERS} images wait in Review")
-    assert server.cli("status")["backbone"] == str(TINY_GLIP)
+    accept_one(page)
+    status = server.cli("status")
+    assert status["annotations"]["accepted"] == 1
+    assert status["backbone"] == str(TINY_GLIP)
     assert server.foreign_requests == []

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sdpt_engine.backbones.base import Caption
-from sdpt_engine.errors import VocabularyError
+from sdpt_engine.errors import BackboneUnavailableError, VocabularyError
 from sdpt_engine.types import ObjectClass
 from sdpt_engine.vocabulary import make_captions
 
@@ -117,8 +117,24 @@ def class_tokens(spans: Sequence[Sequence[int]], num_tokens: int) -> Tensor:
 
 
 def detection_captions(
-    tokenizer: Any, classes: Sequence[ObjectClass], *, max_tokens: int
+    tokenizer: Any, classes: Sequence[ObjectClass], *, max_tokens: int, separator: str = ". "
 ) -> list[Caption]:
-    """`make_captions` in the evaluation's manner: without the last '.'."""
+    """`make_captions` in the evaluation's manner: no separator after the last class.
+
+    Raises BackboneUnavailableError for a separator of several tokens.
+    """
+    between = tokenizer(separator, add_special_tokens=False)["input_ids"]
+    if len(between) != 1:
+        raise BackboneUnavailableError(
+            f"The model's classes are separated by '{separator}', {len(between)} tokens; only one is built here."
+        )
     captions = make_captions(tokenizer, classes, max_tokens=max_tokens)
-    return [replace(c, input_ids=(*c.input_ids[:-2], c.input_ids[-1])) for c in captions]
+    return [_separated(caption, between[0]) for caption in captions]
+
+
+def _separated(caption: Caption, between: int) -> Caption:
+    """With the token `between` for '.', and nothing before [SEP]."""
+    own = {place for span in caption.token_spans for place in span}
+    first, *words, _, last = caption.input_ids
+    ids = [word if place in own else between for place, word in enumerate(words, start=1)]
+    return replace(caption, input_ids=(first, *ids, last))

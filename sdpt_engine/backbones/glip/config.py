@@ -6,7 +6,7 @@ Two layouts are read: our own, and the nested names of the original's settings (
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from sdpt_engine.errors import BackboneUnavailableError
 
 CONFIG_NAME = "config.json"
 MODEL_TYPE = "glip"
+NUM_LEVELS, NUM_STAGES = 5, 4  # of the pyramid, and of Swin
 
 Aggregation = Literal["MEAN", "MAX"]
 
@@ -97,6 +98,37 @@ class GlipConfig:
     inputs: InputSettings = field(default_factory=InputSettings)
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     loss: LossSettings = field(default_factory=LossSettings)
+
+    def __post_init__(self) -> None:
+        """Raises BackboneUnavailableError naming the first size that does not go with another."""
+        for complaint in self._complaints():
+            raise BackboneUnavailableError(
+                f"GLIP's {complaint}. Correct the sizes in its {CONFIG_NAME}."
+            )
+
+    def _complaints(self) -> Iterator[str]:
+        for what, whole, parts, whom in (
+            ("text width", self.bert.hidden_size, self.bert.num_attention_heads, "heads"),
+            ("fusion width", self.fusion_width, self.fusion_heads, "heads"),
+            ("number of channels", self.channels, self.num_groups, "groups"),
+            *(
+                (f"width of Swin stage {stage}", self.swin.embed_dim * 2**stage, heads, "heads")
+                for stage, heads in enumerate(self.swin.num_heads)
+            ),
+        ):
+            if parts < 1 or whole % parts:
+                yield f"{what}, {whole}, cannot be shared among {parts} {whom}"
+        for what, found, wanted in (
+            ("levels have an anchor size each", self.anchor_sizes_px, NUM_LEVELS),
+            ("levels have a stride each", self.strides_px, NUM_LEVELS),
+            ("stages of Swin have a depth each", self.swin.depths, NUM_STAGES),
+            ("stages of Swin have a number of heads each", self.swin.num_heads, NUM_STAGES),
+        ):
+            if len(found) != wanted:
+                yield f"{wanted} {what}, found {list(found)}"
+        limit, longest = self.inputs.max_text_tokens, self.bert.max_position_embeddings
+        if limit > longest:
+            yield f"captions have up to {limit} tokens, but its text encoder reads {longest}"
 
     @classmethod
     def from_folder(cls, folder: Path) -> GlipConfig:

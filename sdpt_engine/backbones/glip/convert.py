@@ -12,7 +12,7 @@ import struct
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from sdpt_engine.backbones.glip.config import BertSizes, GlipConfig, SwinSizes
+from sdpt_engine.backbones.glip.config import (
+    CONFIG_NAME,
+    BertSizes,
+    GlipConfig,
+    InputSettings,
+    SwinSizes,
+)
 from sdpt_engine.backbones.glip.keys import explanation, from_stored, stored_name
 from sdpt_engine.backbones.glip.model import (
     VOCABULARY_NAME,
@@ -29,7 +35,7 @@ from sdpt_engine.backbones.glip.model import (
     read_vocabulary,
     write_vocabulary,
 )
-from sdpt_engine.errors import ForeignWeightsError
+from sdpt_engine.errors import BackboneUnavailableError, ForeignWeightsError
 
 # What reading a file that is no checkpoint, or half of one, ends in.
 _BROKEN = (
@@ -58,13 +64,16 @@ class Conversion:
     left_out: Mapping[str, int]  # why, and how many tensors
 
 
-def convert_checkpoint(file: Path, folder: Path, *, vocabulary: Path) -> Conversion:
+def convert_checkpoint(
+    file: Path, folder: Path, *, vocabulary: Path, config: GlipConfig | None = None
+) -> Conversion:
     """Write `folder` from the checkpoint `file` and the vocabulary that it was trained with.
 
-    Raises ForeignWeightsError, or BackboneUnavailableError for a vocabulary that does not fit.
+    Without `config`, what the tensors do not tell is as released. Raises ForeignWeightsError, or
+    BackboneUnavailableError for a vocabulary that does not fit.
     """
     stored = read_checkpoint(file)
-    config = config_of(stored, source=str(file))
+    config = config or config_of(stored, source=str(file))
     kept = required_tensors(stored, config, source=str(file))
     words = read_vocabulary(vocabulary, config.bert.vocab_size)
     folder.mkdir(parents=True, exist_ok=True)
@@ -127,9 +136,12 @@ def config_of(stored: Mapping[str, Tensor], *, source: str) -> GlipConfig:
             "Take GLIP-T (C) or GLIP-L."
         )
     try:
-        return GlipConfig(
+        bert, inputs = _bert_sizes(stored), InputSettings()
+        limit = min(inputs.max_text_tokens, bert.max_position_embeddings)
+        return GlipConfig(  # numbers of heads and groups, anchors and settings leave no trace in tensors
             swin=_swin_sizes(stored),
-            bert=_bert_sizes(stored),
+            bert=bert,
+            inputs=replace(inputs, max_text_tokens=limit),
             channels=stored[f"{_HEAD}.bbox_pred.weight"].shape[1],
             num_fusion_layers=_count(stored, f"{_HEAD}.dyhead_tower.", ".b_attn.gamma_v"),
             fusion_width=stored[f"{_FIRST_FUSION}.attn.v_proj.weight"].shape[0],
@@ -140,6 +152,11 @@ def config_of(stored: Mapping[str, Tensor], *, source: str) -> GlipConfig:
         raise ForeignWeightsError(
             f"'{source}' is without GLIP's tensor {error.args[0]}. Name the checkpoint of a GLIP-T or "
             "GLIP-L with deep fusion."
+        ) from error
+    except BackboneUnavailableError as error:
+        raise ForeignWeightsError(
+            f"'{source}' is no released GLIP, and its tensors do not tell all of its sizes: {error} Put the "
+            f"{CONFIG_NAME} beside it that it was trained with."
         ) from error
 
 

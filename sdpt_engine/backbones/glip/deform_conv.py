@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 TAPS = 9
-_SAMPLES_AT_ONCE = 2**24  # numbers of the sampled columns that may exist at a time: 64 MB
+SAMPLES_AT_ONCE = 2**24  # numbers of the sampled columns that may exist at a time: 64 MB
 
 
 class DeformableConv(nn.Module):
@@ -34,7 +34,7 @@ class DeformableConv(nn.Module):
         """
         height, width = output_hw(features, self.stride)
         offsets, mask = fitted(offsets, (height, width)), fitted(mask, (height, width))
-        rows = max(1, _SAMPLES_AT_ONCE // (features.shape[:2].numel() * TAPS * width))
+        rows = max(1, SAMPLES_AT_ONCE // (features.shape[:2].numel() * TAPS * width))
         parts = []
         for top in range(0, height, rows):
             part = slice(top, top + rows)

@@ -83,8 +83,13 @@ class GlipDetector:
         self._fusion(layer).attention = module
 
     def captions(self, classes: Sequence[ObjectClass]) -> list[Caption]:
-        limit = self._model.config.inputs.max_text_tokens
-        return detection_captions(self._tokenizer, classes, max_tokens=limit)
+        inputs = self._model.config.inputs
+        return detection_captions(
+            self._tokenizer,
+            classes,
+            max_tokens=inputs.max_text_tokens,
+            separator=inputs.separator,
+        )
 
     def head_parameters(self) -> dict[str, nn.Parameter]:
         return self._parameters("heads.")

@@ -9,13 +9,25 @@ from sdpt_engine.errors import BackboneUnavailableError
 
 # What is built here. A model with another value would load, and compute something else.
 _BUILT: dict[str, Any] = {
+    "MODEL.BACKBONE.CONV_BODY": "SWINT-FPN-RETINANET",
     "MODEL.SWINT.VERSION": "v1",
     "MODEL.SWINT.APE": False,
     "MODEL.SWINT.OUT_NORM": True,
+    "MODEL.SWINT.LAYER_SCALE": 0,
+    "MODEL.FPN.USE_GN": False,
+    "MODEL.FPN.USE_RELU": False,
+    "MODEL.FPN.USE_DYRELU": False,
+    "MODEL.FPN.USE_DYHEAD": False,
+    "MODEL.FPN.USE_SPP": False,
+    "MODEL.FPN.USE_PAN": False,
+    "MODEL.RETINANET.USE_C5": False,
     "MODEL.LANGUAGE_BACKBONE.N_LAYERS": 1,
     "MODEL.RPN_ARCHITECTURE": "VLDYHEAD",
     "MODEL.RPN.ASPECT_RATIOS": [1.0],
     "MODEL.RPN.SCALES_PER_OCTAVE": 1,
+    "MODEL.RPN.USE_RELATIVE_SIZE": False,
+    "MODEL.DYHEAD.GROUPS": 1,
+    "MODEL.DYHEAD.COSINE_SCALE": -1.0,
     "MODEL.DYHEAD.USE_GN": True,
     "MODEL.DYHEAD.USE_DFCONV": True,
     "MODEL.DYHEAD.USE_DYFUSE": True,
@@ -29,7 +41,9 @@ _BUILT: dict[str, Any] = {
     "MODEL.DYHEAD.FUSE_CONFIG.STABLE_SOFTMAX_2D": False,
     "MODEL.DYHEAD.FUSE_CONFIG.ADD_LINEAR_LAYER": False,
     "INPUT.TO_BGR255": True,
+    "INPUT.FIX_RES": False,
 }
+_AGGREGATIONS = ("MEAN", "MAX")
 
 _BERT_SIZES = (
     "vocab_size",
@@ -115,12 +129,17 @@ def _inputs(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _detection(model: Mapping[str, Any]) -> dict[str, Any]:
+    aggregation = model["DYHEAD"]["SCORE_AGG"]
+    if aggregation not in _AGGREGATIONS:
+        raise BackboneUnavailableError(
+            f"A class's score is the '{aggregation}' of its tokens; only {' and '.join(_AGGREGATIONS)} are built here."
+        )
     return {
         "score_threshold": model["ATSS"]["INFERENCE_TH"],
         "candidates_per_level": model["ATSS"]["PRE_NMS_TOP_N"],
         "nms_iou": model["ATSS"]["NMS_TH"],
         "max_detections": model["ATSS"]["DETECTIONS_PER_IMG"],
-        "aggregation": model["DYHEAD"]["SCORE_AGG"],
+        "aggregation": aggregation,
     }
 
 

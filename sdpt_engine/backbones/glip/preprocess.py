@@ -57,4 +57,7 @@ def to_batch(inputs: Sequence[Tensor], settings: InputSettings) -> Tensor:
 
 
 def _rounded_up(size: int, divisor: int) -> int:
+    """As it is with a divisor of 0, as the original's settings have it."""
+    if divisor < 1:
+        return size
     return -(-size // divisor) * divisor
