@@ -47,6 +47,19 @@ def for_images(tx: Transaction, image_ids: Sequence[int]) -> dict[int, list[Anno
     return found
 
 
+def of_category(
+    tx: Transaction, category_id: int, *, after_id: int = 0, limit: int = 100
+) -> list[Annotation]:
+    """A page of the boxes of a class, by id."""
+    query = (
+        select(AnnotationRow)
+        .where(AnnotationRow.category_id == category_id, AnnotationRow.id > after_id)
+        .order_by(AnnotationRow.id)
+        .limit(limit)
+    )
+    return [records.annotation(row) for row in tx.scalars(query)]
+
+
 def find(tx: Transaction, uid: str) -> Annotation | None:
     row = tx.scalars(select(AnnotationRow).filter_by(uid=uid)).first()
     return None if row is None else records.annotation(row)

@@ -113,7 +113,7 @@ def undone_ids(tx: Transaction) -> set[int]:
     )
     undone: set[int] = set()
     for change_id, undoes in pairs:
-        if change_id not in undone:
+        if undoes is not None and change_id not in undone:
             undone.add(undoes)
     return undone
 
@@ -156,8 +156,8 @@ def parsed_point(tx: Transaction, text: str) -> Point:
     return point_at(tx, found if found.tzinfo is not None else found.replace(tzinfo=UTC))
 
 
-def checked_point(tx: Transaction, point: Point) -> Point:
-    """The point itself, or, inside a deed, the moment after it: nobody saw half of a deed."""
+def checked_point(tx: Transaction, point: Point, *, is_early: bool = False) -> Point:
+    """The point itself, or, inside a deed, the moment after it (before it, if early): nobody saw half of one."""
     last = now(tx)
     if point.event_id > last.event_id or point.change_id > last.change_id:
         raise NotFoundError(f"The point {point} lies ahead of the history, which ends at {last}.")
@@ -165,7 +165,9 @@ def checked_point(tx: Transaction, point: Point) -> Point:
         ChangeRow.first_event_id < point.event_id, ChangeRow.last_event_id > point.event_id
     )
     row = tx.scalars(inside).first()
-    if row is not None:
+    if row is not None and is_early:
+        point = Point(row.first_event_id, min(point.change_id, row.id - 1))
+    elif row is not None:
         point = Point(row.last_event_id, max(point.change_id, row.id))
     # A deed whose boxes are in the point is in it too, and one whose boxes are not is not.
     lowest = select(func.max(ChangeRow.id)).where(

@@ -21,6 +21,15 @@ def states(tx: Transaction) -> dict[str, State]:
     return {str(row.id): {name: getattr(row, name) for name in _FIELDS} for row in rows}
 
 
+def names(tx: Transaction) -> dict[int, str]:
+    """What each class is called, or was called last."""
+    found: dict[int, str] = {}
+    for before in tx.scalars(select(ChangeRow.classes_before).order_by(ChangeRow.id)):
+        found.update({int(key): state["name"] for key, state in before.items()})
+    living = tx.execute(select(CategoryRow.id, CategoryRow.name))
+    return {**found, **{category_id: name for category_id, name in living}}  # noqa: C416
+
+
 def differing(
     before: Mapping[str, State], after: Mapping[str, State]
 ) -> tuple[dict[str, State], dict[str, State]]:
