@@ -1,7 +1,5 @@
 """Work on classes: name, prompt text, colour, order, merge, split, remove. Each answer says what undoes it."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query

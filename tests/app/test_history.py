@@ -100,14 +100,14 @@ def test_classes_are_recoloured_and_put_in_order(data: Path) -> None:
 
 def test_the_project_goes_back_to_a_named_point(data: Path) -> None:
     run_json("history", "--data", data, "--name", "labels are in")
-    run_json("classes", "--data", data, "--merge", f"platelet={RBC}")
+    run_json("classes", "--data", data, "--merge", f"white blood cell={RBC}")
     told = run("history", "--data", data, "--diff", "labels are in").stdout
     assert "0 added, 0 removed, 0 moved," in told
     dry = run_json("restore", "--data", data, "--to", "labels are in", "--dry-run")
     assert dry["total"]["reclassed"] > 0
     run_json("restore", "--data", data, "--to", "labels are in")
     names = {c["name"] for c in run_json("classes", "--data", data)["classes"]}
-    assert "platelet" in names
+    assert "white blood cell" in names
     after = run_json("history", "--data", data, "--diff", "labels are in")
     assert set(after["total"].values()) == {0}
 
