@@ -107,8 +107,17 @@ def _whole(columns: _Columns) -> list[str]:
         f"DELETE FROM {table} WHERE id IN "
         f"(SELECT r.row_id FROM changed_row r WHERE {of_change} AND r.before IS NULL)",
         f"INSERT INTO {table} ({names}) SELECT {values} FROM changed_row r "
-        f"WHERE {of_change} AND r.before IS NOT NULL ON CONFLICT (id) DO UPDATE SET {again}",
+        f"WHERE {of_change} AND r.before IS NOT NULL AND NOT ({_OUTDATED}) "
+        f"ON CONFLICT (id) DO UPDATE SET {again}",
     ]
+
+
+# The bundle has looked at the image again since: what waited for a verdict then was replaced.
+_OUTDATED = (
+    "json_extract(r.before, '$.verdict') = 'pending' AND EXISTS (SELECT 1 FROM prediction_run p "
+    "JOIN change c ON c.id = r.change_id WHERE p.bundle_id = json_extract(r.before, '$.bundle_id') "
+    "AND p.image_id = json_extract(r.before, '$.image_id') AND p.at > c.at)"
+)
 
 
 def _note_classes(tx: Transaction, change_id: int) -> None:

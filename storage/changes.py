@@ -131,6 +131,13 @@ def point_at(tx: Transaction, at: datetime) -> Point:
     return checked_point(tx, Point(tx.scalar(event) or 0, tx.scalar(change) or 0))
 
 
+def time_of(tx: Transaction, point: Point) -> datetime | None:
+    """When the point was: the time of the last thing before it; None at the start."""
+    event = tx.get(AnnotationEventRow, point.event_id)
+    change = tx.get(ChangeRow, point.change_id)
+    return max((row.at for row in (event, change) if row is not None), default=None)
+
+
 def parsed_point(tx: Transaction, text: str) -> Point:
     """A point as people write it: '1042.7', a name, 'now', 'start', or an ISO time (UTC if it says no zone).
 

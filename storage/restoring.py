@@ -17,7 +17,7 @@ from storage.changes import Draft
 from storage.database import Transaction
 from storage.errors import ConflictError
 from storage.history_types import ChangeKind, Point, RestoreReport
-from storage.models import ChangeRow
+from storage.models import ChangeRow, UtcTime
 
 
 def restore_project(
@@ -40,7 +40,7 @@ def restore_project(
         for row in later:
             changed_rows.put_back(tx, row.id, during=draft.id)
         class_states.remove_unused(tx, unborn)
-        marks = _take_marks_back(tx, draft)
+        marks = take_done_marks(tx, draft, since=changes.time_of(tx, point))
     return _report(tx, draft, marks=marks)
 
 
@@ -56,7 +56,7 @@ def restore_image(
         box_moves.want_as_before(tx, after=point.event_id, image_id=image_id)
         box_moves.carry_out(tx, author=author, at=at)
         _judge_as_boxes_say(tx, draft)
-        marks = _take_marks_back(tx, draft)
+        marks = take_done_marks(tx, draft, since=changes.time_of(tx, point))
     return _report(tx, draft, marks=marks)
 
 
@@ -82,34 +82,42 @@ def undo(tx: Transaction, change_id: int, *, author: str, at: datetime) -> Resto
         left = box_moves.want_as_before(tx, after=change.first_event_id, until=change.last_event_id)
         box_moves.carry_out(tx, author=author, at=at)
         _judge_as_boxes_say(tx, draft)
+        # An import says that its images are complete; without its boxes they are not.
+        marks = take_done_marks(tx, draft) if change.kind is ChangeKind.ADD else 0
         changed_rows.put_back(tx, change_id, during=draft.id)
         class_states.remove_unused(tx, class_states.made_by(row))
-    return _report(tx, draft, left=left)
+    return _report(tx, draft, left=left, marks=marks)
 
 
-def take_done_marks(tx: Transaction, draft: Draft) -> int:
-    """Images whose boxes the deed touched are no longer known to be complete; how many were."""
-    return _take_marks_back(tx, draft)
+def take_done_marks(tx: Transaction, draft: Draft, *, since: datetime | None = None) -> int:
+    """Images on which the deed added, removed or moved boxes are not known to be complete any more.
+
+    Marks that were set up to `since` stay: the image was done with the very boxes that it has again.
+    Returns how many images lost theirs.
+    """
+    values = {
+        "first": draft.first_event_id,
+        "since": ""
+        if since is None
+        else UtcTime().process_bind_param(since, tx.get_bind().dialect),
+    }
+    where = f"t.reviewed_at > :since AND t.id IN ({_TOUCHED})"
+    changed_rows.remember(tx, draft.id, Part.DONE, where, **values)
+    # Some may have got their mark from a deed that was put back just now: these go as well.
+    done = text(f"UPDATE image AS t SET reviewed_at = NULL WHERE {where} RETURNING id")
+    number = len(tx.execute(done, values).all())
+    tx.expire_all()
+    return number
 
 
-_TOUCHED = "SELECT image_id FROM annotation_event WHERE id > :first"
+_TOUCHED = (
+    "SELECT image_id FROM annotation_event WHERE id > :first AND (action <> 'update' "
+    "OR json_extract(\"before\", '$.box') <> json_extract(\"after\", '$.box'))"
+)
 _OF_ACTION = (
     "SELECT json_extract({side}, '$.prediction_id') FROM annotation_event "
     "WHERE id > :first AND action = '{action}'"
 )
-
-
-def _take_marks_back(tx: Transaction, draft: Draft) -> int:
-    where = f"t.reviewed_at IS NOT NULL AND t.id IN ({_TOUCHED})"
-    changed_rows.remember(tx, draft.id, Part.DONE, where, first=draft.first_event_id)
-    # Some may have got their mark from a deed that was put back just now: these go as well.
-    done = text(
-        f"UPDATE image SET reviewed_at = NULL WHERE reviewed_at IS NOT NULL AND id IN ({_TOUCHED}) "
-        "RETURNING id"
-    )
-    number = len(tx.execute(done, {"first": draft.first_event_id}).all())
-    tx.expire_all()
-    return number
 
 
 def _judge_as_boxes_say(tx: Transaction, draft: Draft) -> None:

@@ -181,6 +181,41 @@ def test_an_image_whose_boxes_go_back_is_not_done_any_more(project: Project) -> 
         assert images.get(tx, drawn.image_id).reviewed_at == AT
 
 
+def test_an_image_that_was_done_with_the_boxes_it_has_again_stays_done(project: Project) -> None:
+    drawn = project.draw()
+    with project.database.write() as tx:
+        images.mark_reviewed(tx, drawn.image_id, AT)
+        point = changes.now(tx)
+        class_work.remove(tx, project.cell.id, **WHO)
+        assert restoring.restore_project(tx, point, name="it", **WHO).undone_marks == 0
+        assert images.get(tx, drawn.image_id).reviewed_at == AT
+        assert len(annotations.for_image(tx, drawn.image_id)) == 1
+
+
+def test_an_undone_import_leaves_no_image_done_without_boxes(project: Project) -> None:
+    image_id = project.images[0].id
+    row = {"uid": "u", "image_id": image_id, "category_id": project.cell.id, "origin": "imported"}
+    with project.database.write() as tx:
+        annotations.create_many(tx, [{**row, "box": (1.0, 1.0, 9.0, 9.0)}], **WHO)
+        images.mark_reviewed(tx, image_id, AT)
+        restoring.undo(tx, changes.newest(tx, limit=1)[0].id, **WHO)
+        assert annotations.for_image(tx, image_id) == []
+        assert images.get(tx, image_id).reviewed_at is None
+
+
+def test_proposals_that_a_newer_run_replaced_do_not_come_back(project: Project) -> None:
+    with project.database.write() as tx:
+        bundle_id = propose(tx, project)
+        machine_boxes.remove(tx, bundle_id, with_accepted=False, **WHO)
+        later = AT + timedelta(hours=1)
+        new = [NewPrediction((11, 50, 18, 60), project.cell.id, 0.5)]
+        predictions.replace_for_image(
+            tx, bundle_id=bundle_id, image_id=1, predictions=new, at=later
+        )
+        restoring.undo(tx, changes.newest(tx, limit=1)[0].id, **WHO)
+        assert [len(predictions.for_image(tx, image_id)) for image_id in (1, 2)] == [1, 3]
+
+
 def test_machine_boxes_go_alone_and_come_back(project: Project) -> None:
     drawn = project.draw()
     with project.database.write() as tx:

@@ -66,8 +66,9 @@ function row(item, all, act) {
       spellcheck: "false", on: { change: save(field), keydown: leaveOnEnter },
     });
   return h(
-    "div", { class: "sdpt-class-row", data: { name: item.name, testid: "class-row" } },
-    h("span", { class: "sdpt-order" }, mover(item, all, act, -1), mover(item, all, act, 1)),
+    "div", { class: "sdpt-class-row", role: "group", "aria-label": item.name, data: { name: item.name, testid: "class-row" } },
+    // Said by screen readers before the fields of the row.
+    h("span", { class: "sdpt-order" }, h("span", { class: "sdpt-heard" }, item.name), mover(item, all, act, -1), mover(item, all, act, 1)),
     input("color", "Colour", "color"), input("name", "Name"), input("prompt_text", "Prompt text"),
     h("span", { class: "is-number", "data-testid": "class-boxes" }, item.num_boxes.toLocaleString("en")),
     h(
