@@ -169,6 +169,8 @@ def test_one_image_goes_back_and_the_others_stay(
     expect(page.get_by_test_id("image-then").locator("rect")).to_have_count(number + 1)
     moments.nth(1).get_by_role("button").click()
     expect(page.get_by_test_id("image-then").locator("rect")).to_have_count(number)
+    page.get_by_test_id("image-then").locator("rect").last.click()
+    expect(page.get_by_test_id("box-life")).to_contain_text("imported")
     picture(page, "image-history")
     page.get_by_test_id("restore-image").click()
     page.get_by_test_id("dialog-yes").click()

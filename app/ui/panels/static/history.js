@@ -100,13 +100,13 @@ async function difference(detail, line, { showImage, act }) {
   const rows = found.images.map((item) => h("tr", {},
     h("td", {}, action(item.relative_path, () => showImage(item.id), { class: "is-link" })),
     ...["added", "removed", "moved", "reclassed"].map((key) => h("td", { class: "is-number" }, item[key] || ""))));
-  detail.replaceChildren(
-    h("h3", {}, title),
+  detail.replaceChildren(h(
+    "div", {}, h("h3", {}, title),
     h("p", { "data-testid": "difference-total" }, `${words(found.total)} on ${counted(found.num_images, "image")}.`),
     h("p", {}, action("Restore the project to here…", restore, { "data-testid": "restore-project" })),
     found.images.length > 0 && table(["Image", "Added", "Removed", "Moved", "Reclassed"], rows),
     found.num_images > found.images.length && h("p", { class: "sdpt-quiet" }, `and ${counted(found.num_images - found.images.length, "more image")}`),
-  );
+  ));
 }
 
 const words = (n) =>

@@ -10,16 +10,19 @@ export async function imageView(detail, imageId, { act, back }) {
   const found = await get(`/sdpt/api/history/images/${imageId}`);
   const picture = h("div", { class: "sdpt-then", "data-testid": "image-then" });
   const about = h("p", { class: "sdpt-quiet", "data-testid": "image-about" });
+  const life = h("div", { "data-testid": "box-life" });
+  const showLife = async (box) => life.replaceChildren(...(await lifeOf(box)));
   const look = async (point, title, item) => {
     list.querySelectorAll("li").forEach((other) => other.classList.toggle("is-chosen", other === item));
     const then = await get(`/sdpt/api/history/images/${imageId}/boxes?point=${encodeURIComponent(point)}`);
-    draw(picture, found.image, then);
+    draw(picture, found.image, then, showLife);
+    life.replaceChildren(h("p", { class: "sdpt-quiet" }, then.boxes.length ? "Click a box to see its life." : ""));
     const differing = then.to_now.length;
-    about.replaceChildren(
-      `${title}: ${counted(then.boxes.length, "box", "boxes")}. `,
+    about.replaceChildren(h(
+      "span", {}, `${title}: ${counted(then.boxes.length, "box", "boxes")}. `,
       differing ? `${counted(differing, "box", "boxes")} differ from now (dashed). ` : "It is so now. ",
       differing > 0 && action("Restore this image to here…", () => restore(point, title), { "data-testid": "restore-image" }),
-    );
+    ));
   };
   const restore = async (point, title) => {
     const isSure = await ask({
@@ -42,10 +45,10 @@ export async function imageView(detail, imageId, { act, back }) {
   list.append(...(items.length ? items : [h("li", {}, "Nobody has drawn here yet.")]));
   detail.replaceChildren(
     h("div", { class: "sdpt-bar-row" }, h("h3", {}, found.image.relative_path), action("Close", back)),
-    h("div", { class: "sdpt-image-view" }, h("div", {}, picture, about), list),
+    h("div", { class: "sdpt-image-view" }, h("div", {}, picture, about, life), list),
   );
   if (items.length) await look(lines[0][0], lines[0][1], items[0]);
-  else draw(picture, found.image, { boxes: [], to_now: [] });
+  else draw(picture, found.image, { boxes: [], to_now: [] }, showLife);
 }
 
 /** "drew 3 cell, moved 1 platelet": what one person did at once. */
@@ -55,23 +58,36 @@ function summed(events) {
   return [...number].map(([text, n]) => (n > 1 ? `${text} ×${n}` : text)).join(", ");
 }
 
-function draw(picture, image, then) {
+/** Who did what to one box, when. */
+async function lifeOf(box) {
+  const { events } = await get(`/sdpt/api/history/boxes/${encodeURIComponent(box.uid)}`);
+  const lines = events.map((event) => h("li", {}, event.text, h("div", { class: "sdpt-quiet" }, `${when(event.at)}, ${event.author}`)));
+  return [h("h3", {}, `The life of this ${box.class}`), h("ol", { class: "sdpt-timeline" }, ...lines)];
+}
+
+function draw(picture, image, then, showLife) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${image.width} ${image.height}`);
   svg.setAttribute("role", "img");
   svg.setAttribute("aria-label", `${then.boxes.length} boxes`);
   const differing = new Set(then.to_now.map((item) => item.uid));
-  for (const item of then.boxes) svg.append(rectangle(item, differing.has(item.uid)));
+  for (const item of then.boxes) svg.append(rectangle(item, differing.has(item.uid), showLife));
   const source = `/sdpt/images/${image.id}?v=${image.sha256.slice(0, 16)}`;
   picture.replaceChildren(h("img", { src: source, alt: image.relative_path }), svg);
 }
 
-function rectangle({ box: [x1, y1, x2, y2], color, class: name }, isDiffering) {
+function rectangle(item, isDiffering, showLife) {
+  const [x1, y1, x2, y2] = item.box;
   const rect = document.createElementNS(SVG, "rect");
-  const attributes = { x: x1, y: y1, width: x2 - x1, height: y2 - y1, stroke: color, class: isDiffering ? "is-differing" : "" };
+  const attributes = {
+    x: x1, y: y1, width: x2 - x1, height: y2 - y1, stroke: item.color, class: isDiffering ? "is-differing" : "",
+    tabindex: 0, role: "button", "aria-label": item.class,
+  };
   for (const [key, value] of Object.entries(attributes)) rect.setAttribute(key, value);
+  rect.addEventListener("click", () => showLife(item));
+  rect.addEventListener("keydown", ({ key }) => key === "Enter" && showLife(item));
   const title = document.createElementNS(SVG, "title");
-  title.textContent = name;
+  title.textContent = item.class;
   rect.append(title);
   return rect;
 }
