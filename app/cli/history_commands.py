@@ -160,7 +160,9 @@ def _with_undo(document: dict[str, Any]) -> str:
 
 def _line(line: dict[str, Any]) -> str:
     deed = f"  [deed {line['change_id']}]" if line["change_id"] is not None else ""
-    size = f"  ({line['boxes']} boxes, {line['images']} images)" if line["boxes"] else ""
+    is_said = f" {line['boxes']} " in line["text"]  # the number of boxes is in the words already
+    boxes = "" if is_said else f"{line['boxes']} boxes "
+    size = f"  ({boxes}on {line['images']} images)" if line["boxes"] else ""
     return f"{line['point']:<12} {_when(line)}  {line['author']:<12} {line['text']}{size}{deed}"
 
 

@@ -23,7 +23,7 @@ def project_tab(workspace: Workspace, backbone: BackboneChoice, tab: gr.Tab) -> 
         with gr.Column(scale=2, min_width=320):
             overview = gr.HTML(lambda: _overview(workspace, backbone), elem_id="project-overview")
             rescan = gr.Button("Look for new images", size="sm", elem_id="project-rescan")
-        with gr.Column(scale=3, min_width=480):
+        with gr.Column(scale=3, min_width=640):
             panel("classes", elem_id="class-list")
             _new_class_form(workspace)
 

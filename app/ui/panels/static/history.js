@@ -74,7 +74,8 @@ function pointForm(act) {
 }
 
 function timelineItem(line, { compare, act }) {
-  const size = line.boxes ? ` (${counted(line.boxes, "box", "boxes")} on ${counted(line.images, "image")})` : "";
+  const isSaid = line.text.includes(` ${line.boxes} `); // the number of boxes is in the words already
+  const size = line.boxes ? ` (${isSaid ? "" : `${counted(line.boxes, "box", "boxes")} `}on ${counted(line.images, "image")})` : "";
   const undo = line.can_undo && action("Undo", () => act("undo", { change_id: line.change_id }), { title: "Take only this back" });
   return h(
     "li", { class: `is-${line.kind}`, data: { testid: "history-line", kind: line.kind } },

@@ -17,7 +17,11 @@ export async function chooseBoxes(item, all) {
   let next = 0;
   const more = action(`Show ${PAGE} more`, () => load(), { "data-testid": "split-more" });
 
-  const count = () => (number.textContent = `${chosen.size.toLocaleString("en")} chosen`);
+  const count = () => {
+    number.textContent = `${chosen.size.toLocaleString("en")} chosen`;
+    told.textContent = shown();
+  };
+  const shown = () => `${grid.childElementCount.toLocaleString("en")} of ${counted(item.num_boxes, "box", "boxes")} shown`;
   const toggle = (uid, tile, isOn = !chosen.has(uid)) => {
     if (isOn) chosen.add(uid);
     else chosen.delete(uid);
@@ -36,7 +40,7 @@ export async function chooseBoxes(item, all) {
       grid.append(...page.boxes.map(tileOf));
       next = page.next;
       more.hidden = next === null;
-      told.textContent = `${grid.childElementCount.toLocaleString("en")} of ${counted(item.num_boxes, "box", "boxes")} shown`;
+      told.textContent = shown();
     } catch (error) {
       told.textContent = error.message;
     }
