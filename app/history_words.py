@@ -128,7 +128,7 @@ def report_text(report: RestoreReport, verb: str) -> str:
     if report.change_id is None:
         return "Nothing to do: it is so already."
     parts = [
-        f"{number} {word}"
+        f"{_boxes(number)} {word}"
         for number, word in (
             (report.added, "brought back"),
             (report.removed, "taken away"),
@@ -136,13 +136,16 @@ def report_text(report: RestoreReport, verb: str) -> str:
         )
         if number
     ]
-    text = (
-        f"{verb}: boxes {', '.join(parts)} on {report.num_images} images." if parts else f"{verb}."
-    )
+    images = "1 image" if report.num_images == 1 else f"{report.num_images} images"
+    text = f"{verb}: {', '.join(parts)} on {images}." if parts else f"{verb}."
     if report.classes:
         text += f" Classes: {', '.join(report.classes)}."
     if report.left:
-        text += f" {report.left} boxes were changed since and stay as they are."
+        text += f" Changed since and left as they are: {_boxes(report.left)}."
     if report.undone_marks:
-        text += f" {report.undone_marks} images do not count as done any more."
+        text += f" Images that do not count as done any more: {report.undone_marks}."
     return text
+
+
+def _boxes(number: int) -> str:
+    return "1 box" if number == 1 else f"{number} boxes"

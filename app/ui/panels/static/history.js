@@ -17,8 +17,10 @@ export function mount(host) {
   const told = messageLine(() => changed());
 
   const fail = (error) => told.tell(error.message, { isBad: true });
+  let again = () => overview(); // shows once more what stands on the right
   const changed = async () => {
     await refresh();
+    await again();
     announce("history");
   };
   /** Do something that makes a deed; tell it, and show the new state. */
@@ -31,9 +33,14 @@ export function mount(host) {
       fail(error);
     }
   };
-  const showImage = (id) => imageView(detail, id, { act, back: overview }).catch(fail);
-  const compare = (line) => difference(detail, line, { showImage, act }).catch(fail);
-  const overview = () => detail.replaceChildren(h("p", { class: "sdpt-quiet" }, "Choose a line to see what changed since, or find an image."));
+  const show = (view) => {
+    again = () => view().catch(fail);
+    return again();
+  };
+  const showImage = (id) => show(() => imageView(detail, id, { act, back: overview }));
+  const compare = (line) => show(() => difference(detail, line, { showImage, act }));
+  const overview = () => show(async () =>
+    detail.replaceChildren(h("p", { class: "sdpt-quiet" }, "Choose a line to see what changed since, or find an image.")));
   const load = async (until = null) => {
     const query = until ? `?until=${encodeURIComponent(until)}` : "";
     const page = await get(BASE + query);

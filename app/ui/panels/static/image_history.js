@@ -30,9 +30,7 @@ export async function imageView(detail, imageId, { act, back }) {
       body: [h("p", {}, `The boxes of ${found.image.relative_path} go back to “${title}”. Other images stay. Undo takes it back.`)],
       yes: "Restore",
     });
-    if (!isSure) return;
-    await act("restore", { point, image_id: imageId });
-    await imageView(detail, imageId, { act, back });
+    if (isSure) await act("restore", { point, image_id: imageId });
   };
   const list = h("ol", { class: "sdpt-timeline is-short" });
   const lines = found.lines.map((line) => [line.point, summed(line.events), `${when(line.at)}, ${line.author}`]);
