@@ -59,8 +59,10 @@ def recorded(
     draft = Draft(row.id, text, start)
     yield draft
     row = tx.get_one(ChangeRow, draft.id)
-    row.text, row.details = draft.text, draft.details
     row.last_event_id = last_event_id(tx)
+    # Counted once, here: the timeline would have to read every event of the deed for it.
+    num_images = _num_images(tx, row.first_event_id)
+    row.text, row.details = draft.text, {**draft.details, "num_images": num_images}
     row.classes_before, row.classes_after = class_states.differing(classes, class_states.states(tx))
     tx.flush()
     draft.is_kept = kind is ChangeKind.POINT or _did_anything(tx, row)
@@ -189,6 +191,11 @@ def checked_point(tx: Transaction, point: Point, *, is_early: bool = False) -> P
 
 def last_event_id(tx: Transaction) -> int:
     return tx.scalar(select(func.max(AnnotationEventRow.id))) or 0
+
+
+def _num_images(tx: Transaction, first_event_id: int) -> int:
+    images = select(func.count(AnnotationEventRow.image_id.distinct()))
+    return tx.scalar(images.where(AnnotationEventRow.id > first_event_id)) or 0
 
 
 def _did_anything(tx: Transaction, row: ChangeRow) -> bool:

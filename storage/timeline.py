@@ -42,13 +42,13 @@ def entries(tx: Transaction, *, limit: int = 50, until: Point | None = None) -> 
 
 
 def _line(tx: Transaction, change: Change) -> Entry:
-    num_images = 0
-    if change.num_boxes:
+    num_images = change.details.get("num_images")
+    if num_images is None:  # an import of an earlier version
         of_change = text(
             "SELECT count(DISTINCT image_id) FROM annotation_event WHERE id > :a AND id <= :b"
         )
         values = {"a": change.first_event_id, "b": change.last_event_id}
-        num_images = int(tx.scalar(of_change, values) or 0)
+        num_images = tx.scalar(of_change, values) or 0
     return Entry(
         started_at=change.at,
         at=change.at,
