@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from app.staleness import stale_bundles
 from app.workspace import Workspace, server_holder
 from storage import bundles, jobs, projects
 from storage.counts import counts
@@ -21,13 +22,14 @@ def status_document(workspace: Workspace) -> dict[str, Any]:
         known = bundles.list_all(tx)
         recent = jobs.recent(tx, _NUM_JOBS)
     holder = server_holder(workspace)
+    stale = stale_bundles(workspace)
     return {
         "data": str(workspace.data_dir),
         "workspace": str(workspace.state_dir),
         "backbone": project.backbone,
         "server": None if holder is None else {"pid": holder.pid, "url": holder.url},
         **_counts_json(numbers),
-        "bundles": [_bundle_json(bundle) for bundle in known],
+        "bundles": [_bundle_json(bundle, stale.get(bundle.id)) for bundle in known],
         "jobs": [_job_json(job) for job in recent],
     }
 
@@ -54,13 +56,14 @@ def _counts_json(numbers: Counts) -> dict[str, Any]:
     }
 
 
-def _bundle_json(bundle: Bundle) -> dict[str, Any]:
+def _bundle_json(bundle: Bundle, stale: str | None) -> dict[str, Any]:
     return {
         "id": bundle.id,
         "name": bundle.name,
         "kind": bundle.kind.value,
         "backbone": bundle.backbone or None,
         "adopted": bundle.adopted_at is not None,
+        "stale": stale,
         "metrics": bundle.metrics,
         "steps": bundle.steps,
         "created_at": _time(bundle.created_at),

@@ -129,6 +129,42 @@ class AnnotationEventRow(Base):
     after: Mapped[dict[str, Any] | None]
 
 
+class ChangeRow(Base):
+    """One deed that touched much at once, or a moment that a person named.
+
+    Its events are those after `first_event_id` up to `last_event_id`. Classes are kept by id, as they were
+    before and after, where they differ.
+    """
+
+    __tablename__ = "change"
+    __table_args__ = (
+        Index("ix_change_last_event", "last_event_id"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    author: Mapped[str]
+    kind: Mapped[str]
+    text: Mapped[str]
+    first_event_id: Mapped[int]
+    last_event_id: Mapped[int]
+    undoes: Mapped[int | None]
+    details: Mapped[dict[str, Any]]
+    classes_before: Mapped[dict[str, Any]]
+    classes_after: Mapped[dict[str, Any]]
+
+
+class ChangedRowRow(Base):
+    """What a row of another table held before a change; NULL where there was none."""
+
+    __tablename__ = "changed_row"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    change_id: Mapped[int] = mapped_column(ForeignKey("change.id"), primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    row_id: Mapped[int] = mapped_column(primary_key=True)
+    before: Mapped[str | None]
+
+
 class BundleRow(Base):
     __tablename__ = "bundle"
     __table_args__ = (_NEVER_REUSED,)

@@ -83,6 +83,32 @@ def scale(
     show(done, "\n".join(lines), as_json=as_json)
 
 
+@bench.command("history")
+def history(
+    num_images: Annotated[int, typer.Option("--images", min=10, help="Images.")] = 10_000,
+    boxes: Annotated[int, typer.Option("--boxes", min=1, help="Boxes on each.")] = 10,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Merge, difference, restore, undo and removal where each touches every box of a large project.
+
+    \b
+    Example:
+      sdpt-app bench history --images 10000
+    """
+    from app.bench.history import measure_history
+    from app.progress import progress_bar
+
+    with progress_bar("Drawing") as on_progress:
+        done = measure_history(
+            num_images=num_images, boxes_per_image=boxes, on_progress=on_progress
+        )
+    lines = [f"{done['images']} images, {done['boxes']} boxes and as many proposals"]
+    lines += [f"{name:<20} {value:>9.3f} s" for name, value in done.items() if name.endswith("_s")]
+    lines.append(f"{'memory, database':<20} {done['memory_mb']} MB, {done['database_mb']} MB")
+    show(done, "\n".join(lines), as_json=as_json)
+
+
 @bench.command("kills")
 def kills(
     number: Annotated[int, typer.Option("--kills", min=1, help="How often to kill.")] = 20,

@@ -33,19 +33,6 @@ def figures(named: Sequence[tuple[str, int]]) -> str:
     return f'<div class="sdpt-numbers">{cells}</div>'
 
 
-def swatch_list(rows: Sequence[tuple[str, str, str, int]]) -> str:
-    """Classes as a table: colour, name, prompt text, boxes."""
-    body = "".join(
-        f'<tr><td><span class="sdpt-chip" style="background:{escape(color)}"></span></td>'
-        f"<td>{escape(name)}</td><td>{escape(text)}</td><td class='number'>{number}</td></tr>"
-        for color, name, text, number in rows
-    )
-    return (
-        '<table class="sdpt-table"><thead><tr><th></th><th>Class</th><th>Prompt text</th>'
-        f'<th class="number">Boxes</th></tr></thead><tbody>{body}</tbody></table>'
-    )
-
-
 def progress(
     text: str, aside: str = "", *, share: float | None = None, is_bad: bool = False
 ) -> str:

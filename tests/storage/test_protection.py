@@ -17,6 +17,8 @@ ATTACKS = (
     "REPLACE INTO annotation (uid) VALUES ('x')",
     "DELETE FROM annotation_event",
     "UPDATE annotation_event SET author = 'job'",
+    "DELETE FROM change",
+    "UPDATE changed_row SET before = NULL",
     "DELETE FROM image",
     "UPDATE image SET reviewed_at = NULL",
     "DELETE FROM category",
