@@ -28,6 +28,7 @@ from app.routes.fiftyone import fiftyone_router
 from app.routes.images import images_router
 from app.routes.labels import labels_router
 from app.routes.login import login_router
+from app.routes.notes import notes_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
 from app.security import Gate, SecurityMiddleware
@@ -72,6 +73,7 @@ def create_api(
         labels_router(workspace, author),
         review_router(workspace, author),
         browse_router(workspace),
+        notes_router(workspace, author),
         fiftyone_router(workspace, fiftyone or fiftyone_service(workspace, settings), author),
     ):
         api.include_router(router)
