@@ -21,3 +21,8 @@ class Presence:
             alive = {key: seen for key, seen in self._seen.items() if at - seen[1] < GONE_AFTER}
             self._seen = {**alive, page: (image_id, at)}
             return sum(image_id == other for key, (other, _) in alive.items() if key != page)
+
+    def leave(self, page: str) -> None:
+        """The page was closed."""
+        with self._lock:
+            self._seen.pop(page, None)

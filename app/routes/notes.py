@@ -42,12 +42,16 @@ def notes_router(workspace: Workspace, author: str) -> APIRouter:
         return labelling.image_document(workspace, image_id)
 
     @router.get("/watch")
-    def watch(image_id: int, page: Annotated[str, Query(max_length=64)]) -> dict[str, Any]:
-        """What a page asks every few seconds about the image that it shows."""
+    def watch(
+        image_id: int, page: Annotated[str, Query(max_length=64)], leaves: bool = False
+    ) -> dict[str, Any]:
+        """What a page asks every few seconds about the image that it shows, and when it is closed."""
         with workspace.database.read() as tx:
             bundle_id = projects.get(tx).prelabel_bundle_id
             version = image_version(tx, image_id, bundle_id=bundle_id)
         others = presence.look(page, image_id, at=datetime.now(UTC))
+        if leaves:
+            presence.leave(page)
         return {"version": version, "num_others": others}
 
     return router
