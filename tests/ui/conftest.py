@@ -26,7 +26,8 @@ from storage import bundles, predictions, projects
 from storage.types import BundleKind, NewPrediction
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "bccd"
-PATIENCE_S = 40
+PATIENCE_S = 60
+START_S = 240
 SIZES = ((1440, 900), (1024, 768))
 
 
@@ -56,7 +57,10 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app", *words], env=environment, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + PATIENCE_S
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_S
         while not self.answers():
             assert time.monotonic() < deadline, (self.folder / "server.log").read_text()
             time.sleep(0.2)

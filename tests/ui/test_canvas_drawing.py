@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server, new_server, open_page
+from tests.ui.conftest import Server
 
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
@@ -18,18 +19,20 @@ NUM_IMAGES = 12
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = new_server(tmp_path_factory.mktemp("drawing"), num_images=0)
+    made = bare_server(
+        tmp_path_factory.mktemp("drawing"), num_images=0, classes=("cell", "platelet")
+    )
     for index in range(NUM_IMAGES):
         Image.new("RGB", SIZE, (90, 20 * index, 120)).save(made.data / f"plain-{index:02d}.png")
-    made.cli("classes", "--add", "cell", "--add", "platelet")
-    made.start(has_worker=False)
+    made.start()
     yield made
     made.stop()
 
 
 @pytest.fixture(scope="module")
 def shared_page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = open_page(browser, server)
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.goto(server.url)
     CanvasUser(opened, "label")
     yield opened
     opened.close()

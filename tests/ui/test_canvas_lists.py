@@ -8,12 +8,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from storage.types import NewPrediction
+from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server, new_server, open_page, propose
+from tests.ui.conftest import Server, propose
 
 pytestmark = pytest.mark.browser
 GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota")
-CLASSES = [*(f"cell {word}" for word in GREEK), "red blood cell"]
+CLASSES = (*(f"cell {word}" for word in GREEK), "red blood cell")
 PROPOSALS = (
     NewPrediction((20, 20, 120, 120), 1, 0.9),
     NewPrediction((200, 20, 300, 120), 1, 0.55),
@@ -23,9 +24,8 @@ PROPOSALS = (
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = new_server(tmp_path_factory.mktemp("lists"), num_images=8)
-    made.cli("classes", *(word for name in CLASSES for word in ("--add", name)))
-    made.start(has_worker=False)
+    made = bare_server(tmp_path_factory.mktemp("lists"), num_images=8, classes=CLASSES)
+    made.start()
     for image_id in (2, 3, 4):
         propose(made, image_id, *PROPOSALS)
     yield made
@@ -34,7 +34,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = open_page(browser, server)
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.goto(server.url)
     yield opened
     opened.close()
 

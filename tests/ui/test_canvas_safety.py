@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from app.workspace import open_workspace
 from storage import annotations, categories
+from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server, new_server
+from tests.ui.conftest import Server
 
 pytestmark = pytest.mark.browser
 BOX = (60.0, 40.0, 160.0, 140.0)
@@ -22,9 +23,10 @@ BOX = (60.0, 40.0, 160.0, 140.0)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    made = new_server(tmp_path_factory.mktemp("safety"), num_images=8)
-    made.cli("classes", "--add", "cell", "--add", "platelet", "--add", "passing")
-    made.start(has_worker=False)
+    made = bare_server(
+        tmp_path_factory.mktemp("safety"), num_images=8, classes=("cell", "platelet", "passing")
+    )
+    made.start()
     yield made
     made.stop()
 
@@ -62,7 +64,7 @@ def test_changes_made_while_the_server_is_away_survive_a_reload_and_arrive_in_or
     expect(banner).to_contain_text(re.compile("server does not answer.*will be sent in order"))
     user.draw((300, 200, 340, 260), digit=1)
     user.page.evaluate("location.reload()")
-    server.start(has_worker=False)
+    server.start()
     user.page.goto(server.url)
     again = CanvasUser(user.page, "label")
     again.wait_saved()
@@ -183,7 +185,7 @@ def test_undo_survives_a_restart_of_browser_and_server(
         user.press("Shift+ArrowRight", "Delete")
         user.wait_saved()
     server.stop()
-    server.start(has_worker=False)
+    server.start()
     with start_browser() as second:
         user = at_canvas(second, server, "00006")
         user.press("Control+z", "Control+z")
