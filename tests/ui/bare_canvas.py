@@ -58,8 +58,10 @@ class BareServer(Server):
 
 
 def bare_server(folder: Path, *, num_images: int, classes: tuple[str, ...]) -> BareServer:
-    """Not running yet; more images may be put into its folder."""
+    """Not running yet, with smear-00.jpg (image 1) and so on; more may be put into its folder."""
     made = new_server(folder, num_images=num_images)
+    for index, image in enumerate(sorted(made.data.iterdir())):
+        image.rename(image.with_name(f"smear-{index:02d}.jpg"))
     with_classes(made.data, classes)
     return BareServer(made.folder, made.port)
 

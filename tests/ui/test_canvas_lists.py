@@ -77,7 +77,7 @@ def test_classes_that_share_a_colour_differ_by_their_frame(user: CanvasUser) -> 
 def test_one_key_accepts_corrects_rejects_or_accepts_all_from_a_threshold_on(
     user: CanvasUser, server: Server
 ) -> None:
-    user.go_to("00001")
+    user.go_to("smear-01")
     user.part("canvas-min-score").fill("50")
     expect(user.part("canvas-counts")).to_have_text("0 boxes, 2 proposals")
     user.press("Shift+Space")
@@ -90,7 +90,7 @@ def test_one_key_accepts_corrects_rejects_or_accepts_all_from_a_threshold_on(
 
 
 def test_boxes_are_hidden_by_class_and_by_source(user: CanvasUser) -> None:
-    user.go_to("00002")
+    user.go_to("smear-02")
     user.draw((320, 200, 420, 300), digit=2)
     counts = user.part("canvas-counts")
     user.part("canvas-shown").click()
@@ -106,7 +106,7 @@ def test_boxes_are_hidden_by_class_and_by_source(user: CanvasUser) -> None:
 
 
 def test_a_flag_and_a_comment_are_found_again(user: CanvasUser, server: Server) -> None:
-    user.go_to("00005")
+    user.go_to("smear-05")
     user.press("r", "m")
     user.part("canvas-comment-text").fill("two cells touch")
     user.press("Enter")
@@ -115,19 +115,19 @@ def test_a_flag_and_a_comment_are_found_again(user: CanvasUser, server: Server) 
     for state in ("flagged", "commented"):
         user.part("canvas-filter").select_option(state)
         expect(user.part("canvas-position")).to_have_text("1 of 1")
-    assert user.file_name == "BloodImage_00005.jpg"
+    assert user.file_name == "smear-05.jpg"
     thumb = user.part("canvas-strip").get_by_role("button", name="flagged, two cells touch")
     expect(thumb).to_be_visible()
 
 
 def test_an_image_with_none_is_done_and_found_again(user: CanvasUser, server: Server) -> None:
-    user.go_to("00003")
+    user.go_to("smear-03")
     user.press("n")
-    expect(user.part("canvas-filename")).to_have_text("BloodImage_00004.jpg")
+    expect(user.part("canvas-filename")).to_have_text("smear-04.jpg")
     user.wait_saved()
     assert server.document(4)["proposals"] == []
     user.part("canvas-filter").select_option("has_none")
-    expect(user.part("canvas-filename")).to_have_text("BloodImage_00003.jpg")
+    expect(user.part("canvas-filename")).to_have_text("smear-03.jpg")
     expect(user.part("canvas-position")).to_have_text("1 of 1")
 
 
@@ -137,7 +137,7 @@ def test_images_are_filtered_by_class_and_score_and_name(user: CanvasUser, serve
     user.part("canvas-filter-more").click()
     user.part("canvas-filter-class").select_option(label="cell zeta")
     expect(position).to_have_text("1 of 1")
-    expect(user.part("canvas-filename")).to_have_text("BloodImage_00006.jpg")
+    expect(user.part("canvas-filename")).to_have_text("smear-06.jpg")
     user.part("canvas-filter-clear").click()
     expect(position).to_contain_text("of 8")
     user.part("canvas-filter-from").fill("0.25")
@@ -146,12 +146,12 @@ def test_images_are_filtered_by_class_and_score_and_name(user: CanvasUser, serve
     expect(position).not_to_contain_text("of 8")
     user.part("canvas-filter-clear").click()
     user.press("Escape")
-    user.part("canvas-search").fill("00007")
+    user.part("canvas-search").fill("smear-07")
     expect(position).to_have_text("1 of 1")
 
 
 def test_the_filmstrip_goes_to_any_image_of_the_list(user: CanvasUser) -> None:
-    user.part("canvas-strip").get_by_role("button", name="BloodImage_00007").click()
+    user.part("canvas-strip").get_by_role("button", name="smear-07").click()
     expect(user.part("canvas-position")).to_have_text("8 of 8")
     user.part("canvas-next").click()
     expect(user.root.get_by_text("This is the last image of the list.")).to_be_visible()

@@ -54,7 +54,7 @@ def look_away(page: Page) -> None:
 def test_changes_made_while_the_server_is_away_survive_a_reload_and_arrive_in_order(
     context: BrowserContext, server: Server
 ) -> None:
-    user = at_canvas(context, server, "00000")
+    user = at_canvas(context, server, "smear-00")
     user.draw(BOX, digit=1)
     user.wait_saved()
     (drawn,) = server.boxes(1)
@@ -77,7 +77,7 @@ def test_changes_made_while_the_server_is_away_survive_a_reload_and_arrive_in_or
 def test_a_change_whose_answer_was_lost_is_made_once(
     context: BrowserContext, server: Server
 ) -> None:
-    user = at_canvas(context, server, "00001")
+    user = at_canvas(context, server, "smear-01")
     lost: list[str] = []
 
     def lose_first_answer(route: Route) -> None:
@@ -102,8 +102,8 @@ def test_a_change_whose_answer_was_lost_is_made_once(
 def test_a_second_window_is_told_and_sees_what_the_first_one_does(
     context: BrowserContext, server: Server
 ) -> None:
-    first = at_canvas(context, server, "00002")
-    second = at_canvas(context, server, "00002")
+    first = at_canvas(context, server, "smear-02")
+    second = at_canvas(context, server, "smear-02")
     expect(second.part("canvas-others")).to_be_visible()
     first.page.bring_to_front()
     first.draw(BOX, digit=1)
@@ -118,13 +118,13 @@ def test_a_second_window_is_told_and_sees_what_the_first_one_does(
 def test_a_box_changed_in_two_windows_asks_which_one_stands(
     context: BrowserContext, server: Server, answer: str, expected_left: float
 ) -> None:
-    user = at_canvas(context, server, "00003")
+    user = at_canvas(context, server, "smear-03")
     uid = f"asked-{answer}"
     start = {"op": "create", "uid": uid, "box": [60, 40, 160, 140], "category_id": 1}
     server.edit(4, start)
     user.page.reload()
     user = CanvasUser(user.page, "label")
-    user.go_to("00003")
+    user.go_to("smear-03")
     look_away(user.page)
     user.part(f"box-{uid}").click()
     server.edit(4, {"op": "update", "uid": uid, "box": [20, 40, 160, 140]})
@@ -141,7 +141,7 @@ def test_a_box_that_was_changed_elsewhere_is_not_deleted_unseen(
     context: BrowserContext, server: Server
 ) -> None:
     server.edit(5, {"op": "create", "uid": "kept", "box": [60, 40, 160, 140], "category_id": 1})
-    user = at_canvas(context, server, "00004")
+    user = at_canvas(context, server, "smear-04")
     look_away(user.page)
     user.part("box-kept").click()
     server.edit(5, {"op": "update", "uid": "kept", "category_id": 2})
@@ -153,7 +153,7 @@ def test_a_box_that_was_changed_elsewhere_is_not_deleted_unseen(
 def test_a_box_of_a_class_that_was_removed_meanwhile_is_kept_and_asked_about(
     context: BrowserContext, server: Server
 ) -> None:
-    user = at_canvas(context, server, "00005")
+    user = at_canvas(context, server, "smear-05")
     with closing(open_workspace(server.data)) as workspace, workspace.database.write() as tx:
         categories.remove(tx, categories.named(tx, "passing").id)
     user.draw(BOX, digit=3)
@@ -161,7 +161,7 @@ def test_a_box_of_a_class_that_was_removed_meanwhile_is_kept_and_asked_about(
     expect(conflict).to_contain_text("was not saved")
     user.page.reload()
     again = CanvasUser(user.page, "label")
-    again.go_to("00005")
+    again.go_to("smear-05")
     again.press("2")
     again.part("conflict-mine").click()
     again.wait_saved()
@@ -180,14 +180,14 @@ def test_undo_survives_a_restart_of_browser_and_server(
         )
 
     with start_browser() as first:
-        user = at_canvas(first, server, "00006")
+        user = at_canvas(first, server, "smear-06")
         user.draw(BOX, digit=1)
         user.press("Shift+ArrowRight", "Delete")
         user.wait_saved()
     server.stop()
     server.start()
     with start_browser() as second:
-        user = at_canvas(second, server, "00006")
+        user = at_canvas(second, server, "smear-06")
         user.press("Control+z", "Control+z")
         expect(user.stage).to_have_attribute("data-num-boxes", "1")
         user.wait_saved()
