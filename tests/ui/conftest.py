@@ -26,7 +26,7 @@ from storage import bundles, predictions, projects
 from storage.types import BundleKind, NewPrediction
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "bccd"
-PATIENCE_S = 60
+PATIENCE_S = 120
 START_S = 240
 SIZES = ((1440, 900), (1024, 768))
 

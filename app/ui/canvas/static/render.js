@@ -23,7 +23,7 @@ export class BoxLayer {
     this.canvas.height = Math.round(cssHeight * this.ratio);
   }
 
-  /** items: [{box, color, ring, label, isProposal, isSelected, isHovered}], the topmost last; draft: {box?, points?, color}. */
+  /** items: [{box, color, ring, label, short?, isProposal, isSelected, isHovered}], the topmost last; draft: {box?, points?, color}. */
   draw(items, draft) {
     const c = this.context;
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -75,10 +75,10 @@ export class BoxLayer {
     c.strokeRect(x + inset, y + inset, w - 2 * inset, h - 2 * inset);
   }
 
-  #label(c, { at, color, label, isSelected, isHovered, isProposal }) {
+  #label(c, { at, color, label, short, isSelected, isHovered, isProposal }) {
     const isLoud = isSelected || isHovered;
     if (!isLoud && (at.w < 26 || at.h < 18)) return;
-    const text = isLoud ? label : this.#shortened(c, label, Math.max(at.w, 40));
+    const text = isLoud ? label : this.#shortened(c, label, short, Math.max(at.w, 40));
     if (!text) return;
     const w = this.#widthOf(c, text) + 8;
     const y = at.y >= LABEL_HEIGHT ? at.y - LABEL_HEIGHT : at.y;
@@ -90,9 +90,10 @@ export class BoxLayer {
     c.globalAlpha = 1;
   }
 
-  /** The label, its score alone when the name does not fit, or nothing. */
-  #shortened(c, label, room) {
+  /** The label; a proposal's score alone when its name does not fit; else a part of the name, or nothing. */
+  #shortened(c, label, short, room) {
     if (this.#widthOf(c, label) + 8 <= room) return label;
+    if (short) return short;
     const cut = label.slice(0, Math.max(Math.floor(room / 7) - 1, 0));
     return cut.length > 1 ? `${cut}…` : "";
   }

@@ -137,6 +137,7 @@ export class Stage {
     return {
       box: preview?.key === item.key ? preview.box : item.box,
       label: item.isProposal ? `${name} ${item.score.toFixed(2)}` : name,
+      short: item.isProposal ? item.score.toFixed(2) : null,
       isProposal: item.isProposal, isSelected: item.key === selection, isHovered: item.key === hovered, color, ring,
     };
   }
