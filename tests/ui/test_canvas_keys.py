@@ -61,6 +61,7 @@ def test_a_key_is_changed_kept_and_given_back(page: Page) -> None:
     expect(user.part("key-next")).to_have_text("K")
     user.press("Escape", "k")
     expect(user.part("canvas-position")).to_have_text("2 of 3")
+    expect(user.part("canvas-next")).to_have_attribute("title", "Next image (K)")
     page.reload()
     again = CanvasUser(page, "label")
     again.press("d")

@@ -20,7 +20,7 @@ export function classBar(session, actions) {
   const update = () => chips.replaceChildren(...session.categories.map((c, index) => chip(session, c, index)));
   session.addEventListener("classes", update);
   session.addEventListener("needclass", () => input.focus());
-  const find = button("Find…", { title: "Choose a class by typing (L)", "data-testid": "canvas-pick", onClick: actions.pick });
+  const find = button("Find…", { title: "Choose a class by typing", command: "pick", "data-testid": "canvas-pick", onClick: actions.pick });
   return h("div", { class: "sdpt-classes" }, chips, find, input);
 }
 

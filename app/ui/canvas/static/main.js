@@ -7,6 +7,7 @@ import { classBar } from "./classbar.js";
 import { Conflicts, isWorthKeeping } from "./conflicts.js";
 import { h } from "./dom.js";
 import { filmstrip } from "./filmstrip.js";
+import { keepHints } from "./hints.js";
 import { History } from "./history.js";
 import { Keymap } from "./keymap.js";
 import { Keyboard } from "./keys.js";
@@ -55,6 +56,7 @@ export async function mount(host, { mode }) {
     h("div", { class: "sdpt-body" }, h("div", { class: "sdpt-middle" }, stage.element, toast), sideList(session, actions)),
     filmstrip(session), spoken,
   );
+  keepHints(host, keymap);
   session.addEventListener("say", ({ detail }) => show(toast, detail));
   session.addEventListener("reveal", () => (spoken.textContent = spokenName(session)));
   session.addEventListener("finished", () => refresh(session, stage));

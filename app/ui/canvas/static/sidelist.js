@@ -12,9 +12,9 @@ const MOST_ROWS = 600;
 export function sideList(session, actions) {
   const title = h("div", { class: "sdpt-side-title", "data-testid": "canvas-counts" });
   const rows = h("div", { class: "sdpt-rows", role: "list", "aria-label": "Boxes" });
-  const all = button("Accept all", { title: "Accept all shown proposals (Shift Space)", class: "sdpt-wide",
+  const all = button("Accept all", { title: "Accept all shown proposals", command: "acceptAll", class: "sdpt-wide",
     "data-testid": "canvas-accept-all", onClick: () => acceptAll(session) });
-  const nothing = button("Has none", { title: "Nothing of any class is here: reject all, done, next (N)",
+  const nothing = button("Has none", { title: "Nothing of any class is here: reject all, done, next", command: "none",
     class: "sdpt-wide", "data-testid": "canvas-none", onClick: () => none(session) });
   const known = new Map(); // rows by key, made again only when what they say has changed
   const update = oncePerFrame(() => {
@@ -53,9 +53,9 @@ function fill(rows, known, session, items) {
 }
 
 function marks(session, actions) {
-  const flag = button("Flag", { title: "Flag this image, or take the flag off (R)", class: "sdpt-toggle", "data-testid": "canvas-flag",
+  const flag = button("Flag", { title: "Flag this image, or take the flag off", command: "flag", class: "sdpt-toggle", "data-testid": "canvas-flag",
     onClick: () => toggleFlag(session) });
-  const comment = button("Comment", { title: "Write a comment on this image (M)", "data-testid": "canvas-comment", onClick: actions.comment });
+  const comment = button("Comment", { title: "Write a comment on this image", command: "comment", "data-testid": "canvas-comment", onClick: actions.comment });
   const text = h("p", { class: "sdpt-comment", hidden: true, "data-testid": "canvas-comment-shown" });
   const update = () => {
     const image = session.state?.image;

@@ -13,8 +13,8 @@ export function topBar(session, queue, watch, { onHelp }) {
   const others = h("span", { class: "sdpt-others", hidden: true, "data-testid": "canvas-others",
     title: "Changes made in the other window appear here; the same box changed in both is asked about." }, "Open elsewhere too");
   const filter = session.mode === "label" ? filterBox(session) : null;
-  const small = (text, title, onClick, testid) =>
-    button(text, { title, onClick, class: "sdpt-small", "data-testid": testid });
+  const small = (text, title, command, onClick, testid) =>
+    button(text, { title, command, onClick, class: "sdpt-small", "data-testid": testid });
 
   const update = () => {
     const image = session.state?.image;
@@ -36,12 +36,12 @@ export function topBar(session, queue, watch, { onHelp }) {
   updateSaved();
   const element = h(
     "div", { class: "sdpt-top", role: "toolbar", "aria-label": "Images" },
-    small("◀", "Previous image (A)", () => previous(session), "canvas-prev"),
-    small("▶", "Next image (D)", () => next(session), "canvas-next"),
+    small("◀", "Previous image", "previous", () => previous(session), "canvas-prev"),
+    small("▶", "Next image", "next", () => next(session), "canvas-next"),
     place, name, saved, others,
     h("span", { class: "sdpt-space" }),
     filter?.element,
-    small("?", "Keys (?)", onHelp, "canvas-help"),
+    small("?", "Keys", "help", onHelp, "canvas-help"),
   );
   return { element, focusSearch: () => filter?.focusSearch(), focusFirst: () => element.querySelector("button")?.focus() };
 }
