@@ -30,6 +30,7 @@ from app.routes.history import history_router
 from app.routes.images import images_router
 from app.routes.labels import labels_router
 from app.routes.login import login_router
+from app.routes.notes import notes_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
 from app.security import Gate, SecurityMiddleware
@@ -77,6 +78,7 @@ def create_api(
         browse_router(workspace),
         classes_router(workspace, author),
         history_router(workspace, author),
+        notes_router(workspace, author),
         fiftyone_router(workspace, fiftyone or fiftyone_service(workspace, settings), author),
     ):
         api.include_router(router)

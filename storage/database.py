@@ -24,7 +24,7 @@ Transaction = Session
 
 _BUSY_TIMEOUT_S = 30.0
 _PEOPLE_S_TABLES = frozenset(
-    {"annotation", "annotation_event", "category", "conflict", "change", "changed_row"}
+    {"annotation", "annotation_event", "category", "conflict", "change", "changed_row", "image_note"}
 )
 _PEOPLE_S_COLUMNS = frozenset({"reviewed_at", "skipped_at", "is_flagged"})
 _WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})

@@ -76,6 +76,14 @@ class ImageRow(Base):
     created_at: Mapped[datetime]
 
 
+class ImageNoteRow(Base):
+    __tablename__ = "image_note"
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    text: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]
+
+
 class ImageProblemRow(Base):
     __tablename__ = "image_problem"
     relative_path: Mapped[str] = mapped_column(primary_key=True)

@@ -77,6 +77,7 @@ class EventAction(StrEnum):
 class ImageFilter(StrEnum):
     """Which images to list. All but `MISSING` leave out images whose file has vanished.
 
+    `HAS_NONE` are images that are done and hold no box.
     `UNLABELLED`, `WITH_PROPOSALS` and `SUGGESTED` are work still to do, so they leave out skipped
     images too. `SUGGESTED` is in the order of the suggestion, the others are by path.
     """
@@ -90,6 +91,9 @@ class ImageFilter(StrEnum):
     SKIPPED = "skipped"
     MISSING = "missing"
     SUGGESTED = "suggested"
+    FLAGGED = "flagged"
+    COMMENTED = "commented"
+    HAS_NONE = "has_none"
 
 
 class ConflictChoice(StrEnum):
