@@ -12,7 +12,7 @@ from app import labelling, review, review_queue, showing
 from app.errors import InvalidEditError, NotReadyError
 from app.queueing import Order
 from app.routes.identity import OwnPage
-from app.threshold_panel import threshold_document
+from app.threshold_panel import shown_document, threshold_document
 from app.workspace import Workspace
 from storage import categories, predictions, review_settings
 
@@ -108,7 +108,7 @@ def review_router(workspace: Workspace, author: str) -> APIRouter:
     @router.post("/review/thresholds", dependencies=[own_page])
     def set_thresholds(message: Annotated[Thresholds, Body()]) -> dict[str, Any]:
         showing.set_thresholds(workspace, message.scores, datetime.now(UTC))
-        return threshold_document(workspace)
+        return shown_document(workspace)
 
     return router
 
