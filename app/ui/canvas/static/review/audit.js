@@ -7,6 +7,8 @@ import { dialog, fill } from "./dialog.js";
 
 const BASE = "/sdpt/api/review/audit";
 const KINDS = { missed: "Missed", wrong_class: "Wrong class", badly_placed: "Badly placed", surplus: "No object there" };
+// What a person may say on seeing both: then it is no error of the labels.
+const EXCUSES = { missed: "no object is here", surplus: "an object is here", wrong_class: "the label is right", badly_placed: "the label is right" };
 const [LABEL_COLOR, BLIND_COLOR] = ["#38bdf8", "#fb923c"];
 
 export function auditDialog(workspace) {
@@ -109,7 +111,7 @@ export function auditDialog(workspace) {
       box.addEventListener("change", () => settle(found));
       const words = [d.label ? `label: ${name(d.label.category_id)}` : "no label", d.blind ? `now: ${name(d.blind.category_id)}` : "not drawn"];
       return h("li", { "data-index": d.index }, h("b", {}, KINDS[d.kind]), h("span", {}, words.join(", ")),
-        d.iou ? h("span", { class: "sdpt-quiet" }, `overlap ${d.iou.toFixed(2)}`) : null, h("label", {}, box, "the label is right"));
+        d.iou ? h("span", { class: "sdpt-quiet" }, `overlap ${d.iou.toFixed(2)}`) : null, h("label", {}, box, EXCUSES[d.kind]));
     });
     goOn = nextImage;
     const isLast = audit.drawn_ids.length === audit.image_ids.length;
