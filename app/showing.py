@@ -51,6 +51,18 @@ def shown_on(
     return not_boxed(shown.for_image(tx, image_id, what), annotations.for_image(tx, image_id))
 
 
+def num_shown(tx: Transaction, image_ids: Sequence[int]) -> dict[int, int]:
+    """How many proposals wait and are shown on each of these images."""
+    what = showing(tx)
+    if what is None:
+        return dict.fromkeys(image_ids, 0)
+    human = annotations.for_images(tx, image_ids)
+    return {
+        image_id: len(not_boxed(shown.for_image(tx, image_id, what), human[image_id]))
+        for image_id in image_ids
+    }
+
+
 def not_boxed(
     proposals: Sequence[StoredPrediction], human: Sequence[Annotation]
 ) -> list[StoredPrediction]:

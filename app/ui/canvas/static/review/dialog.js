@@ -46,6 +46,7 @@ export function dialog({ title, testid, onOpen, onKey, onClose }) {
     close: () => element.close(),
     open: () => {
       if (!element.open) element.showModal();
+      body.focus(); // not on the button that closes it
       addEventListener("keydown", guard, { capture: true });
       return trying(() => onOpen());
     },

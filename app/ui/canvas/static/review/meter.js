@@ -18,7 +18,8 @@ export function meterDialog() {
   }
 
   function show(found) {
-    const { by_hand, with_help, advice, curve, costs } = found;
+    const { by_hand, with_help, advice, costs } = found;
+    const curve = found.curve.toSorted((a, b) => a.num_images - b.num_images || a.bundle_id - b.bundle_id);
     fill(panel.body,
       h("p", { class: "sdpt-advice", "data-testid": "effort-advice" }, h("b", {}, `${stepName(advice)}. `), advice.reason),
       table("effort-seconds", ["", "Seconds per box", "Seconds per image", "Boxes", "Images done", "Time"], [
