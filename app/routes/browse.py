@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.errors import InvalidEditError
+from app.showing import num_shown
 from app.workspace import Workspace
 from storage import annotations, counts, images
 from storage.database import Transaction
