@@ -30,7 +30,6 @@ from storage.database import Transaction
 from storage.models import AnnotationRow, ImageRow, PredictionRow
 from storage.types import Box, StoredPrediction, Verdict
 
-
 _ROUNDING = 1e-9  # a score that is .4 but for its last bit reaches a threshold of .4
 
 
