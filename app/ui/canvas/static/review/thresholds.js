@@ -38,7 +38,7 @@ export function thresholdDialog(workspace) {
         h("thead", {}, h("tr", {}, ...["Class", "Shown from", "", "Proposals", "Right of these", "Found of all objects", ""].map(
           (text) => h("th", {}, text)))),
         h("tbody", {}, ...classes.map((c) => row(c, set)))),
-      h("footer", {},
+      h("div", { class: "sdpt-dialog-foot" },
         h("span", { "data-testid": "thresholds-total" }, `${num_shown.toLocaleString("en")} proposals are shown`),
         button("Back to the best for all", { title: "The thresholds that were best on held-out images", "data-testid": "thresholds-reset",
           onClick: () => set(Object.fromEntries(classes.map((c) => [c.id, null]))) })),
