@@ -33,6 +33,9 @@ from app.routes.login import login_router
 from app.routes.notes import notes_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
+from app.routes.review_audit import audit_router
+from app.routes.review_effort import effort_router
+from app.routes.review_grid import grid_router
 from app.security import Gate, SecurityMiddleware
 from app.settings import Settings, default_author
 from app.supervisor import Supervisor
@@ -75,6 +78,9 @@ def create_api(
         images_router(workspace),
         labels_router(workspace, author),
         review_router(workspace, author),
+        grid_router(workspace, author),
+        audit_router(workspace, author),
+        effort_router(workspace, author),
         browse_router(workspace),
         classes_router(workspace, author),
         history_router(workspace, author),

@@ -5,11 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.errors import InvalidEditError
+from app.showing import num_shown
 from app.workspace import Workspace
-from storage import annotations, counts, image_search, images, notes, predictions, projects
+from storage import annotations, counts, image_search, images, notes, projects
 from storage.database import Transaction
 from storage.image_search import ImageSearch
-from storage.types import Image, ImageFilter, Verdict
+from storage.types import Image, ImageFilter
 
 MAX_CARDS = 200
 
@@ -63,7 +64,7 @@ def _ids(text: str) -> list[int]:
 
 def _cards(tx: Transaction, image_ids: list[int]) -> list[dict[str, Any]]:
     boxes = annotations.for_images(tx, image_ids)
-    waiting = _num_pending(tx, image_ids)
+    waiting = num_shown(tx, image_ids)
     comments = notes.find_many(tx, image_ids)
     return [
         {
@@ -72,18 +73,6 @@ def _cards(tx: Transaction, image_ids: list[int]) -> list[dict[str, Any]]:
         }
         for image in images.get_many(tx, image_ids)
     ]
-
-
-def _num_pending(tx: Transaction, image_ids: list[int]) -> dict[int, int]:
-    bundle_id = projects.get(tx).prelabel_bundle_id
-    if bundle_id is None:
-        return dict.fromkeys(image_ids, 0)
-    return {
-        image_id: len(
-            predictions.for_image(tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING)
-        )
-        for image_id in image_ids
-    }
 
 
 def _card(image: Image, *, num_boxes: int, num_pending: int) -> dict[str, Any]:

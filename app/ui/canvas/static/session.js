@@ -7,7 +7,7 @@ import { area, contains } from "./geometry.js";
 import { reduce, stateOf } from "./model.js";
 import { Shown } from "./shown.js";
 
-export const REVIEW_FLOOR = 0.2; // below it most proposals of a small detector are noise; the slider goes lower
+export const REVIEW_FLOOR = 0; // the server shows what its thresholds allow; the slider hides more of it
 export const boxKey = (uid) => `b:${uid}`;
 const proposalKey = (id) => `p:${id}`;
 
