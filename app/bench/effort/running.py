@@ -19,6 +19,7 @@ from app.bench.effort.person import Person
 from app.bench.effort.rows import ROWS_NAME, Key, Row, append_row, read_rows, thinned
 from app.bench.effort.times import TimeModel
 from app.bench.effort.truth import TruthSet, class_ids, empty_workspace, load_truth
+from app.bench.effort.loop import full_loop
 from app.errors import OutputError
 from app.progress import OnProgress
 from app.tuning import TuneRequest
@@ -98,7 +99,7 @@ def run_arm(plan: Plan, folder: Path, key: Key) -> Row:
             machine = Machine(workspace, device=plan.device, damaged=damaged)
             request = TuneRequest(steps=plan.steps, seed=seed)
             attempt = Attempt(desk, machine, ids, request, plan.num_first, [])
-            ARMS[arm](attempt)
+            (full_loop if arm == 'full loop' else ARMS[arm])(attempt)
             return _row(key, truth, attempt)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
