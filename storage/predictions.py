@@ -13,6 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 from storage import records
 from storage.database import Transaction
 from storage.errors import InvalidBoxError, NotFoundError
+from storage.merging import leaders
 from storage.models import CategoryRow, ImageRow, PredictionRow, PredictionRunRow
 from storage.types import (
     Box,
@@ -76,7 +77,8 @@ def replace_for_image(
     """
     of_run = (PredictionRow.bundle_id == bundle_id, PredictionRow.image_id == image_id)
     tx.execute(delete(PredictionRow).where(*of_run, PredictionRow.verdict == Verdict.PENDING.value))
-    judged = {(p.category_id, p.box) for p in for_image(tx, image_id, bundle_id=bundle_id)}
+    before = for_image(tx, image_id, bundle_id=bundle_id)
+    judged = {(p.category_id, p.box) for p in before}
     rows = [
         {
             "image_id": image_id,
@@ -90,9 +92,29 @@ def replace_for_image(
         if (category_id, box) not in judged
     ]
     if rows:
-        tx.execute(insert(PredictionRow), rows)
+        _insert(tx, rows, before)
     _record_run(tx, bundle_id, image_id, at)
     return len(rows)
+
+
+def _insert(
+    tx: Transaction, rows: Sequence[dict[str, Any]], judged: Sequence[StoredPrediction]
+) -> None:
+    """Store proposals, each with the one that it repeats (judged ones lead, then the surest)."""
+    rows = sorted(rows, key=lambda row: -row["score"])
+    new_ids = tx.scalars(
+        insert(PredictionRow).returning(PredictionRow.id, sort_by_parameter_order=True), rows
+    )
+    ids = [*(p.id for p in judged), *new_ids]
+    boxes = [*(p.box for p in judged), *((r["x1"], r["y1"], r["x2"], r["y2"]) for r in rows)]
+    classes = [*(p.category_id for p in judged), *(row["category_id"] for row in rows)]
+    repeated = [
+        {"id": id_, "duplicate_of": ids[leader]}
+        for id_, leader in list(zip(ids, leaders(boxes, classes), strict=True))[len(judged) :]
+        if leader is not None
+    ]
+    if repeated:
+        tx.execute(update(PredictionRow), repeated)
 
 
 def done_image_ids(tx: Transaction, bundle_id: int, since: datetime | None = None) -> set[int]:

@@ -21,6 +21,9 @@ ATTACKS = (
     "UPDATE image SET reviewed_at = NULL",
     "DELETE FROM category",
     "DROP TABLE annotation",
+    "UPDATE audit SET result = NULL",
+    "DELETE FROM effort",
+    "DELETE FROM class_threshold",
 )
 
 
