@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import InvalidEditError
-from app.review import visible_proposals
+from app.showing import shown_on
 from app.workspace import Workspace
 from storage import annotations, categories, images, predictions, projects
 from storage.database import Transaction
@@ -85,12 +85,7 @@ def image_document(
         image = images.get(tx, image_id)
         boxes = annotations.for_image(tx, image_id)
         shown_bundle = bundle_id or projects.get(tx).prelabel_bundle_id
-        proposals: list[StoredPrediction] = []
-        if shown_bundle is not None:
-            pending = predictions.for_image(
-                tx, image_id, bundle_id=shown_bundle, verdict=Verdict.PENDING
-            )
-            proposals = visible_proposals(pending, boxes)
+        proposals = shown_on(tx, image_id, bundle_id=shown_bundle)
         classes = categories.list_all(tx)
     return {
         "image": image_json(image),

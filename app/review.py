@@ -1,17 +1,14 @@
 """A person judges proposals: a verdict edits no proposal, it makes a box that remembers it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from app.errors import NotReadyError, ProposalJudgedError
+from app.errors import ProposalJudgedError
+from app.showing import not_boxed, shown_on
 from app.workspace import Workspace
-from storage import annotations, predictions, projects
-from storage.boxes import intersection_over_union
+from storage import annotations, predictions
 from storage.database import Transaction
-from storage.types import Annotation, Box, Origin, QueuedImage, StoredPrediction, Verdict
-
-SAME_OBJECT_IOU = 0.5
+from storage.types import Annotation, Box, Origin, StoredPrediction, Verdict
 
 
 def accept(
@@ -81,40 +78,12 @@ def accept_all(
 ) -> list[Annotation]:
     """Accept every shown proposal of an image with at least `min_score`, surest first."""
     with workspace.database.write() as tx:
-        bundle_id = projects.get(tx).prelabel_bundle_id
-        if bundle_id is None:
-            return []
-        pending = predictions.for_image(
-            tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING, min_score=min_score
-        )
         made: list[Annotation] = []
         before = annotations.for_image(tx, image_id)
-        for proposal in sorted(pending, key=lambda p: -p.score):
-            if visible_proposals([proposal], [*before, *made]):
+        for proposal in shown_on(tx, image_id):
+            if proposal.score >= min_score and not_boxed([proposal], [*before, *made]):
                 made.append(_accept(tx, proposal, uid=uuid4().hex, author=author, at=at))
         return made
-
-
-def queue(workspace: Workspace, *, limit: int, offset: int = 0) -> list[QueuedImage]:
-    """The images with pending proposals, least certain first."""
-    with workspace.database.read() as tx:
-        bundle_id = projects.get(tx).prelabel_bundle_id
-        if bundle_id is None:
-            raise NotReadyError("There are no proposals to review yet. Run pre-labelling first.")
-        return predictions.review_queue(tx, bundle_id=bundle_id, limit=limit, offset=offset)
-
-
-def visible_proposals(
-    proposals: Sequence[StoredPrediction], human: Sequence[Annotation]
-) -> list[StoredPrediction]:
-    """The proposals that do not repeat what a person already boxed."""
-    return [p for p in proposals if not any(_is_same_object(p, box) for box in human)]
-
-
-def _is_same_object(proposal: StoredPrediction, annotation: Annotation) -> bool:
-    if proposal.category_id != annotation.category_id:
-        return False
-    return intersection_over_union(proposal.box, annotation.box) >= SAME_OBJECT_IOU
 
 
 def _accept(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from storage import records
@@ -19,8 +19,6 @@ from storage.types import (
     Box,
     NewPrediction,
     PredictionCounts,
-    QueuedImage,
-    QueueOrder,
     StoredPrediction,
     Verdict,
 )
@@ -60,6 +58,12 @@ def for_image(
 def rejected_for_image(tx: Transaction, image_id: int) -> list[StoredPrediction]:
     """What people said is not there, whichever bundle proposed it."""
     return for_image(tx, image_id, verdict=Verdict.REJECTED)
+
+
+def turned_down_for_image(tx: Transaction, image_id: int) -> list[StoredPrediction]:
+    """What people rejected or took with another box or class, whichever bundle proposed it."""
+    corrected = for_image(tx, image_id, verdict=Verdict.CORRECTED)
+    return rejected_for_image(tx, image_id) + corrected
 
 
 def replace_for_image(
@@ -138,6 +142,16 @@ def judge(
     return get(tx, prediction_id)
 
 
+def last_rejected(tx: Transaction) -> int | None:
+    """The proposal that a person turned down last."""
+    newest = (
+        select(PredictionRow.id)
+        .where(PredictionRow.verdict == Verdict.REJECTED.value)
+        .order_by(PredictionRow.judged_at.desc(), PredictionRow.id.desc())
+    )
+    return tx.scalar(newest.limit(1))
+
+
 def judged_times(tx: Transaction, limit: int) -> list[datetime]:
     """When people judged proposals, the newest verdicts, oldest first."""
     judged = PredictionRow.judged_at
@@ -174,47 +188,6 @@ def counts(tx: Transaction, bundle_id: int) -> PredictionCounts:
         rejected=found.get(Verdict.REJECTED, 0),
         num_images=tx.scalar(runs) or 0,
     )
-
-
-def review_queue(
-    tx: Transaction,
-    *,
-    bundle_id: int,
-    order: QueueOrder | str = QueueOrder.LEAST_CERTAIN,
-    limit: int = 100,
-    offset: int = 0,
-    min_score: float = 0.0,
-) -> list[QueuedImage]:
-    """The images whose proposals wait for a person; not reviewed, skipped or missing ones."""
-    # 1 at a score of one half, 0 at a score of nought or one
-    uncertainty = func.max(1.0 - func.abs(2.0 * PredictionRow.score - 1.0))
-    number = func.count()
-    statement = (
-        select(PredictionRow.image_id, uncertainty, number)
-        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
-        .where(PredictionRow.bundle_id == bundle_id)
-        .where(PredictionRow.verdict == Verdict.PENDING.value)
-        .where(PredictionRow.score >= min_score)
-        .where(ImageRow.reviewed_at.is_(None), ImageRow.skipped_at.is_(None))
-        .where(ImageRow.missing_at.is_(None))
-        .group_by(PredictionRow.image_id)
-        .order_by(_ordering(QueueOrder(order), uncertainty, number), PredictionRow.image_id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return [QueuedImage(*row) for row in tx.execute(statement)]
-
-
-def _ordering(
-    order: QueueOrder, uncertainty: ColumnElement[float], number: ColumnElement[int]
-) -> ColumnElement[Any]:
-    orders: dict[QueueOrder, ColumnElement[Any]] = {
-        QueueOrder.LEAST_CERTAIN: uncertainty.desc(),
-        QueueOrder.MOST_CERTAIN: uncertainty.asc(),
-        QueueOrder.MOST_PROPOSALS: number.desc(),
-        QueueOrder.PATH: func.max(ImageRow.relative_path).asc(),
-    }
-    return orders[order]
 
 
 def _storable(

@@ -100,15 +100,6 @@ class ConflictChoice(StrEnum):
     BOTH = "both"
 
 
-class QueueOrder(StrEnum):
-    """The order in which proposals are shown for review."""
-
-    LEAST_CERTAIN = "least_certain"
-    MOST_CERTAIN = "most_certain"
-    MOST_PROPOSALS = "most_proposals"
-    PATH = "path"
-
-
 @dataclass(frozen=True, slots=True)
 class Project:
     """The one row that says what this workspace is. `prelabel_bundle_id`: whose proposals show."""
@@ -236,15 +227,6 @@ class StoredPrediction:
     score: float
     verdict: Verdict
     judged_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedImage:
-    """An image that waits for review. `uncertainty` in 0..1 is that of its least sure proposal."""
-
-    image_id: int
-    uncertainty: float
-    num_pending: int
 
 
 @dataclass(frozen=True, slots=True)
