@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.bench.effort.checking import check_audits
-from app.bench.effort.desk import Desk, show_none
+from app.bench.effort.desk import Desk
 from app.bench.effort.person import Person, Shown, best_match
 from app.bench.effort.times import SOURCES, Actions, TimeModel
 from app.bench.effort.truth import TrueObject, TruthSet, class_ids, empty_workspace, load_truth
@@ -46,7 +46,6 @@ def at_desk(workspace: Workspace, by_id: Any, truth: TruthSet, person: Person = 
         class_ids=class_ids(workspace, truth),
         person=person,
         times=TimeModel(),
-        begins_at=now(),
     )
 
 
@@ -102,7 +101,7 @@ def test_actions_add_up_to_seconds() -> None:
 
 
 def test_seconds_below_zero_are_refused() -> None:
-    with pytest.raises(SettingsError, match="'fix_s'.*-1"):
+    with pytest.raises(SettingsError, match=r"'fix_s'.*-1"):
         TimeModel(fix_s=-1.0)
 
 
@@ -150,7 +149,7 @@ def test_what_can_stay_is_taken_before_what_must_be_mended() -> None:
 def test_by_hand_every_object_gets_a_box_and_every_image_is_done(
     desk: Desk, truth: TruthSet
 ) -> None:
-    desk.finish_all(desk.remaining, is_shown=show_none)
+    desk.finish_all(desk.remaining, is_by_hand=True)
     assert desk.actions == Actions(looks=NUM_IMAGES, draws=truth.num_objects)
     assert min(overlaps_with_truth(desk, class_ids(desk.workspace, truth))) >= 0.75
     with desk.workspace.database.read() as tx:
@@ -186,11 +185,11 @@ def test_the_audit_finds_what_was_overlooked(truth: TruthSet, tmp_path: Path) ->
     hasty = Person(overlooks=0.3)
     with empty_workspace(truth, tmp_path, backbone="nano") as (workspace, by_id):
         desk = at_desk(workspace, by_id, truth, hasty)
-        desk.finish_all(desk.remaining, is_shown=show_none)
-        ids = class_ids(workspace, truth)
-        found = check_audits(workspace, by_id, class_ids=ids, person=CAREFUL, num_audits=20)
+        desk.finish_all(desk.remaining, is_by_hand=True)
+        found = check_audits(desk, auditor=CAREFUL, num_audits=20)
     assert found.true == 1 - desk.actions.draws / truth.num_objects
-    assert found.low <= found.value <= found.high
+    assert found.value is not None
+    assert found.value > 0.0
     assert found.num_audits == 20
 
 

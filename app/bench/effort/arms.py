@@ -3,88 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-from app.bench.effort.desk import Desk, IsShown, show_none
-from app.bench.effort.machine import Machine, Tuning, ap50_of_proposals
-from app.bundles import BEST, ZERO_SHOT, list_bundles
-from app.inference import PredictRequest
+from app.bench.effort.attempt import Attempt
+from app.bench.effort.loop import full_loop
+from app.bundles import ZERO_SHOT
 from app.readiness import readiness
-from app.tuning import TuneRequest
-from sdpt_engine.thresholds import UNMEASURED_THRESHOLD
+from app.showing import set_thresholds
 
-
-@dataclass(slots=True)
-class Attempt:
-    """A person and a machine at one workspace, and what was tuned so far."""
-
-    desk: Desk
-    machine: Machine
-    class_ids: tuple[int, ...]
-    request: TuneRequest
-    num_first: int  # images drawn by hand before the one tuning of `tuned_once`
-    tunings: list[Tuning]
-
-    def tune(self) -> Mapping[str, Any]:
-        """Press Tune, then pre-label what is still to do with the prompt in use; what the tune job says."""
-        before = self.machine.seconds
-        result = self.machine.tune(self.request)
-        labelled = self.machine.prelabel(PredictRequest(bundle=BEST))
-        self.tunings.append(
-            Tuning(
-                num_images=len(self.desk.truth) - len(self.desk.remaining),
-                is_adopted=bool(result["adopted"]),
-                ap50=ap50_of_proposals(
-                    self.desk.workspace,
-                    int(labelled["bundle"]),
-                    {i: self.desk.truth[i] for i in self.desk.remaining},
-                    class_ids=self.class_ids,
-                ),
-                machine_s=self.machine.seconds - before,
-            )
-        )
-        return result
+BY_HAND, ZERO_SHOT_ONCE, TUNED_ONCE, FULL_LOOP = (
+    *("by hand", "zero-shot once", "tuned once"),
+    "full loop",
+)
+USUAL_SCORE = 0.3  # from which tools with a zero-shot detector show its boxes as they come
 
 
 def by_hand(attempt: Attempt) -> None:
     """Every box is drawn."""
-    attempt.desk.finish_all(attempt.desk.remaining, is_shown=show_none)
+    attempt.desk.finish_all(attempt.desk.remaining, is_by_hand=True)
 
 
-def zero_shot(attempt: Attempt) -> None:
-    """The detector proposes once, as other tools do: everything above a fixed score is shown."""
-    attempt.machine.prelabel(PredictRequest(bundle=ZERO_SHOT))
-    attempt.desk.finish_all(attempt.desk.remaining, is_shown=_above({}))
+def zero_shot_once(attempt: Attempt) -> None:
+    """The detector proposes once, as other tools do: everything above one fixed score is shown."""
+    desk = attempt.desk
+    attempt.prelabel(ZERO_SHOT)
+    set_thresholds(desk.workspace, dict.fromkeys(desk.class_ids, USUAL_SCORE), desk.now)
+    desk.finish_all(desk.remaining)
 
 
 def tuned_once(attempt: Attempt) -> None:
-    """Some images by hand, one tuning, then all others with the best-F1 thresholds of its held-out images."""
+    """Some images by hand, one tuning, then all others with the app's first thresholds (best F1)."""
     desk = attempt.desk
-    desk.finish_all(desk.remaining[: attempt.num_first], is_shown=show_none)
+    desk.finish_all(desk.remaining[: attempt.num_first], is_by_hand=True)
     while desk.remaining and not readiness(desk.workspace).is_ready:
-        desk.finish(desk.remaining[0], is_shown=show_none)
-    if not desk.remaining:
-        return
-    result = attempt.tune()
-    shown: Mapping[str, float] = {}
-    if result["adopted"]:
-        (bundle,) = (b for b in list_bundles(desk.workspace) if b.id == result["bundle"])
-        shown = bundle.thresholds
-    desk.finish_all(desk.remaining, is_shown=_above(shown))
-
-
-def _above(thresholds: Mapping[str, float]) -> IsShown:
-    def is_shown(proposal: Mapping[str, Any]) -> bool:
-        least = thresholds.get(str(proposal["category_id"]), UNMEASURED_THRESHOLD)
-        return float(proposal["score"]) >= least
-
-    return is_shown
+        desk.finish(desk.remaining[0], is_by_hand=True)
+    if desk.remaining:
+        attempt.tune()
+        desk.finish_all(desk.remaining)
 
 
 ARMS: Mapping[str, Callable[[Attempt], None]] = {
-    "by hand": by_hand,
-    "zero-shot once": zero_shot,
-    "tuned once": tuned_once,
+    BY_HAND: by_hand,
+    ZERO_SHOT_ONCE: zero_shot_once,
+    TUNED_ONCE: tuned_once,
+    FULL_LOOP: full_loop,
 }
-BY_HAND, FULL_LOOP = "by hand", "full loop"

@@ -53,7 +53,7 @@ def request(
     Raises SettingsError for an unknown way of working or a damage that is no share.
     """
     names = list(ARMS) if arms == "all" else arms.split(",")
-    unknown = [name for name in names if name not in (*ARMS, 'full loop')]
+    unknown = [name for name in names if name not in ARMS]
     if unknown:
         raise SettingsError(
             f"--arms '{unknown[0]}' is not known. Name some of {', '.join(ARMS)}, or all."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -83,7 +83,7 @@ def ap50_of_proposals(
     bundle_id: int,
     truth: Mapping[int, TrueImage],
     *,
-    class_ids: tuple[int, ...],
+    class_ids: Sequence[int],
 ) -> float | None:
     """AP50 of what a bundle proposes on these images, None without any image."""
     if not truth:

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from matplotlib.figure import Figure
 
-from app.bench.effort.arms import BY_HAND, FULL_LOOP
+from app.bench.effort.arms import BY_HAND, FULL_LOOP, TUNED_ONCE, ZERO_SHOT_ONCE
+from app.bench.effort.checking import Audited
 from app.bench.effort.rows import Row
 from app.bench.effort.times import (
     CROWD_CHECKED_DRAW_S,
@@ -22,7 +23,7 @@ from app.bench.effort.times import (
 
 TABLE_NAME, PLOT_NAME = "table.md", "effort.png"
 GOOD_AP50, MOST_SHARE = 0.6, 0.4
-_COLOURS = {BY_HAND: "black", "zero-shot once": "tab:orange", "tuned once": "tab:blue"}
+_COLOURS = {BY_HAND: "black", ZERO_SHOT_ONCE: "tab:orange", TUNED_ONCE: "tab:blue"}
 
 K = TypeVar("K")
 Group = tuple[str, str, float]  # (set, backbone, damage)
@@ -82,8 +83,8 @@ def effort_table(rows: Sequence[Row]) -> str:
             f"### {_title(group)}: {mine[0].num_images} images, {mine[0].num_objects} objects, "
             f"{seeds} seed{'s' if seeds > 1 else ''}\n",
             "| way | human hours | of by hand | boxes an hour | accepted untouched | corrected | drawn | "
-            "rejected | tunings (adopted) | AP50 after the last | machine seconds |",
-            "|---|" + "--:|" * 10,
+            "rejected | tunings (adopted) | AP50 after the last | machine seconds | of by hand, if one waits for it |",
+            "|---|" + "--:|" * 11,
         ]
         for arm, same in _grouped(mine, lambda row: row.arm).items():
             lines.append(f"| {arm} | " + " | ".join(_cells(same, hand)) + " |")
@@ -106,6 +107,8 @@ def _cells(rows: Sequence[Row], hand: Mapping[int, float]) -> Iterable[str]:
     yield f"{mean(len(row.tunings) for row in rows):.3g} ({adopted:.3g})"
     yield _spread(known, "")
     yield f"{mean(row.machine_s for row in rows):.0f}"
+    waited = [100 * (r.human_s + r.machine_s) / hand[r.seed] for r in rows if r.seed in hand]
+    yield _spread(waited, " %")
 
 
 def _audits(rows: Sequence[Row]) -> str:
@@ -122,18 +125,24 @@ def _audits(rows: Sequence[Row]) -> str:
         first = mine[0].audited
         lines.append(
             f"| {_title(group)} | {arm} | {mean(row.audited.true for row in mine):.1%} | "
-            f"{first.value:.1%} ({first.low:.1%} to {first.high:.1%}) | {first.num_sampled} | "
+            f"{_interval(first)} | {first.num_sampled} | "
             f"{mean(row.audited.coverage for row in mine):.0%} | "
             f"{mean(row.audited.surplus for row in mine):.1%} |"
         )
     return "\n".join(lines) + "\n"
 
 
+def _interval(audited: Audited) -> str:
+    if audited.value is None or audited.low is None or audited.high is None:
+        return "no object in the sample"
+    return f"{audited.value:.1%} ({audited.low:.1%} to {audited.high:.1%})"
+
+
 def _bars(rows: Sequence[Row]) -> str:
     lines = [
         "### The promise\n",
-        f"The full loop never costs more than drawing by hand, and at most {MOST_SHARE:.0%} of it where the tuned AP50 is "
-        f"above {GOOD_AP50}. Of several seeds the worst counts.\n",
+        f"The full loop never costs more than drawing by hand, and at most {MOST_SHARE:.0%} of it where "
+        f"the tuned AP50 is above {GOOD_AP50}. Of several seeds the worst counts.\n",
         "| set | AP50 tuned | full loop, of by hand | at most | kept |",
         "|---|--:|--:|--:|---|",
     ]
@@ -194,9 +203,10 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
             minutes = [0.0, *(moment.seconds / 60 for moment in row.curve)]
             boxes = [0, *(moment.boxes for moment in row.curve)]
             width = 2.4 if row.arm == FULL_LOOP else 1.2
+            style = ":" if row.arm == BY_HAND else "-"
             is_first = row.seed == min(r.seed for r in mine)
             label = row.arm if is_first else None
-            axis.plot(minutes, boxes, color=colour, linewidth=width, label=label)
+            axis.plot(minutes, boxes, style, color=colour, linewidth=width, label=label)
             for tuning in row.tunings:
                 at = next((m for m in row.curve if m.images >= tuning.num_images), None)
                 if at is not None:

@@ -6,12 +6,12 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from app.bench.effort.arms import ARMS, Attempt
+from app.bench.effort.arms import ARMS
+from app.bench.effort.attempt import Attempt
 from app.bench.effort.checking import check_audits
 from app.bench.effort.desk import Desk
 from app.bench.effort.machine import Machine
@@ -19,7 +19,6 @@ from app.bench.effort.person import Person
 from app.bench.effort.rows import ROWS_NAME, Key, Row, append_row, read_rows, thinned
 from app.bench.effort.times import TimeModel
 from app.bench.effort.truth import TruthSet, class_ids, empty_workspace, load_truth
-from app.bench.effort.loop import full_loop
 from app.errors import OutputError
 from app.progress import OnProgress
 from app.tuning import TuneRequest
@@ -82,24 +81,22 @@ def run_plan(plan: Plan, output: Path, *, on_progress: OnProgress) -> list[Row]:
 
 def run_arm(plan: Plan, folder: Path, key: Key) -> Row:
     """Label one set in one way, in a workspace that is thrown away afterwards."""
-    name, arm, backbone, damaged, seed = key
+    _, arm, backbone, damaged, seed = key
     truth = load_truth(folder, most_images=plan.most_images, seed=seed)
     scratch = Path(tempfile.mkdtemp(prefix="sdpt-effort-"))
     try:
         with empty_workspace(truth, scratch, backbone=backbone) as (workspace, by_id):
-            ids = class_ids(workspace, truth)
             desk = Desk(
                 workspace,
                 by_id,
-                class_ids=ids,
-                person=_of_seed(plan.person, seed),
+                class_ids=class_ids(workspace, truth),
+                person=replace(plan.person, seed=seed),
                 times=plan.times,
-                begins_at=datetime.now(UTC),
             )
             machine = Machine(workspace, device=plan.device, damaged=damaged)
             request = TuneRequest(steps=plan.steps, seed=seed)
-            attempt = Attempt(desk, machine, ids, request, plan.num_first, [])
-            (full_loop if arm == 'full loop' else ARMS[arm])(attempt)
+            attempt = Attempt(desk, machine, request, plan.num_first)
+            ARMS[arm](attempt)
             return _row(key, truth, attempt)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -120,15 +117,9 @@ def _row(key: Key, truth: TruthSet, attempt: Attempt) -> Row:
         human_s=desk.seconds,
         machine_s=attempt.machine.seconds,
         tunings=tuple(attempt.tunings),
-        audited=check_audits(
-            desk.workspace, desk.truth, class_ids=attempt.class_ids, person=desk.person
-        ),
+        audited=check_audits(desk),
         curve=thinned(desk.curve),
     )
-
-
-def _of_seed(person: Person, seed: int) -> Person:
-    return Person(**{**asdict(person), "seed": seed})
 
 
 def _require_same_terms(plan: Plan, path: Path) -> None:
