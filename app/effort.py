@@ -10,10 +10,9 @@ from app.queueing import Costs
 from app.workspace import Workspace
 from storage import efforts, projects
 from storage.database import Transaction
-from storage.efforts import DONE, Effort, EffortSum
+from storage.efforts import Effort, EffortSum
 
 IDLE_S = 30.0  # a longer pause is no work; the browser caps it too
-ACTIONS = ("drawn", "accepted", "corrected", "rejected", "edited", "deleted", DONE, "skipped")
 _LEAST_TIMES = 10  # before a person's own times replace the published ones
 _COST_OF = {"drawn": "draw_s", "accepted": "accept_s", "rejected": "reject_s", "corrected": "fix_s"}
 

@@ -16,7 +16,7 @@ def accept(
 ) -> Annotation:
     """Take a proposal as it is. The same call again returns the box that the first one made."""
     with workspace.database.write() as tx:
-        return _accept(tx, predictions.get(tx, prediction_id), uid=uid, author=author, at=at)
+        return accept_in(tx, predictions.get(tx, prediction_id), uid=uid, author=author, at=at)
 
 
 def correct(
@@ -50,22 +50,32 @@ def correct(
 def reject(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
     """Say that there is no such object; the next tuning learns that, and it stays away."""
     with workspace.database.write() as tx:
-        proposal = predictions.get(tx, prediction_id)
-        if proposal.verdict is Verdict.REJECTED:
-            return
-        _require_pending(proposal, "rejected")
-        predictions.judge(tx, prediction_id, Verdict.REJECTED, at)
+        reject_in(tx, prediction_id, at=at)
+
+
+def reject_in(tx: Transaction, prediction_id: int, *, at: datetime) -> None:
+    """`reject` within somebody's transaction."""
+    proposal = predictions.get(tx, prediction_id)
+    if proposal.verdict is Verdict.REJECTED:
+        return
+    _require_pending(proposal, "rejected")
+    predictions.judge(tx, prediction_id, Verdict.REJECTED, at)
 
 
 def unjudge(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
     """Undo a verdict: the proposal waits again, and the box that the verdict made goes."""
     with workspace.database.write() as tx:
-        proposal = predictions.get(tx, prediction_id)
-        made = _annotation_of(tx, proposal)
-        if made is not None:
-            annotations.delete(tx, made.uid, author=author, at=at)
-        if proposal.verdict is not Verdict.PENDING:
-            predictions.judge(tx, prediction_id, Verdict.PENDING, at)
+        unjudge_in(tx, prediction_id, author=author, at=at)
+
+
+def unjudge_in(tx: Transaction, prediction_id: int, *, author: str, at: datetime) -> None:
+    """`unjudge` within somebody's transaction."""
+    proposal = predictions.get(tx, prediction_id)
+    made = _annotation_of(tx, proposal)
+    if made is not None:
+        annotations.delete(tx, made.uid, author=author, at=at)
+    if proposal.verdict is not Verdict.PENDING:
+        predictions.judge(tx, prediction_id, Verdict.PENDING, at)
 
 
 def accept_all(
@@ -82,13 +92,14 @@ def accept_all(
         before = annotations.for_image(tx, image_id)
         for proposal in shown_on(tx, image_id):
             if proposal.score >= min_score and not_boxed([proposal], [*before, *made]):
-                made.append(_accept(tx, proposal, uid=uuid4().hex, author=author, at=at))
+                made.append(accept_in(tx, proposal, uid=uuid4().hex, author=author, at=at))
         return made
 
 
-def _accept(
+def accept_in(
     tx: Transaction, proposal: StoredPrediction, *, uid: str, author: str, at: datetime
 ) -> Annotation:
+    """`accept` within somebody's transaction."""
     made = _made_before(tx, proposal, Verdict.ACCEPTED)
     if made is not None:
         return made

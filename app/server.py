@@ -30,6 +30,9 @@ from app.routes.labels import labels_router
 from app.routes.login import login_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
+from app.routes.review_audit import audit_router
+from app.routes.review_effort import effort_router
+from app.routes.review_grid import grid_router
 from app.security import Gate, SecurityMiddleware
 from app.settings import Settings, default_author
 from app.supervisor import Supervisor
@@ -71,6 +74,9 @@ def create_api(
         images_router(workspace),
         labels_router(workspace, author),
         review_router(workspace, author),
+        grid_router(workspace, author),
+        audit_router(workspace, author),
+        effort_router(workspace, author),
         browse_router(workspace),
         fiftyone_router(workspace, fiftyone or fiftyone_service(workspace, settings), author),
     ):

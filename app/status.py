@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from app.advising import effort_report
+from app.effort_document import effort_document
 from app.workspace import Workspace, server_holder
 from storage import bundles, jobs, projects
 from storage.counts import counts
@@ -14,12 +16,13 @@ _NUM_JOBS = 20
 
 
 def status_document(workspace: Workspace) -> dict[str, Any]:
-    """Counts, bundles (oldest first) and the newest jobs; numbers are of one moment."""
+    """Counts, bundles (oldest first), the newest jobs, seconds of work, and what to do next."""
     with workspace.database.read() as tx:
         project = projects.get(tx)
         numbers = counts(tx)
         known = bundles.list_all(tx)
         recent = jobs.recent(tx, _NUM_JOBS)
+    effort = effort_document(effort_report(workspace))
     holder = server_holder(workspace)
     return {
         "data": str(workspace.data_dir),
@@ -29,6 +32,8 @@ def status_document(workspace: Workspace) -> dict[str, Any]:
         **_counts_json(numbers),
         "bundles": [_bundle_json(bundle) for bundle in known],
         "jobs": [_job_json(job) for job in recent],
+        "effort": effort,
+        "advice": effort["advice"],
     }
 
 

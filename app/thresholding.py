@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.intervals import Interval, share
@@ -28,19 +29,30 @@ class Expectation:
 
 def expectation(held_out: HeldOut, threshold: float) -> Expectation:
     """Precision and recall at `threshold`, with 95 % intervals over images (see `intervals`)."""
-    shown: Counter[int] = Counter()
-    right: Counter[int] = Counter()
-    for proposal in held_out.proposals:
-        if proposal.score >= threshold:
-            shown[proposal.image_id] += 1
-            right[proposal.image_id] += proposal.iou >= FOUND_IOU
+    (found,) = expectations(held_out, [threshold])
+    return found
+
+
+def expectations(held_out: HeldOut, thresholds: Sequence[float]) -> list[Expectation]:
+    """The same at many thresholds, in their order, in one pass over the proposals."""
     true: Counter[int] = Counter()
     for (image_id, _), number in held_out.num_true.items():
         true[image_id] += number
-    return Expectation(
-        precision=share([(right[image], number) for image, number in shown.items()]),
-        recall=share([(right[image], number) for image, number in true.items()]),
-    )
+    ranked = sorted(held_out.proposals, key=lambda p: -p.score)
+    shown: Counter[int] = Counter()
+    right: Counter[int] = Counter()
+    found: dict[float, Expectation] = {}
+    place = 0
+    for threshold in sorted(set(thresholds), reverse=True):
+        while place < len(ranked) and ranked[place].score >= threshold:
+            shown[ranked[place].image_id] += 1
+            right[ranked[place].image_id] += ranked[place].iou >= FOUND_IOU
+            place += 1
+        found[threshold] = Expectation(
+            precision=share([(right[image], number) for image, number in shown.items()]),
+            recall=share([(right[image], number) for image, number in true.items()]),
+        )
+    return [found[threshold] for threshold in thresholds]
 
 
 def best_threshold(held_out: HeldOut) -> float | None:

@@ -31,6 +31,9 @@ from storage.models import AnnotationRow, ImageRow, PredictionRow
 from storage.types import Box, StoredPrediction, Verdict
 
 
+_ROUNDING = 1e-9  # a score that is .4 but for its last bit reaches a threshold of .4
+
+
 @dataclass(frozen=True, slots=True)
 class Showing:
     """What is shown of a bundle. `thresholds` by class id; classes without one show from `otherwise`."""
@@ -114,7 +117,7 @@ def counts(tx: Transaction, showing: Showing) -> dict[int, ShownCount]:
 
 def score_counts(tx: Transaction, bundle_id: int) -> dict[int, dict[int, int]]:
     """Pending proposals by class and by hundredth of their score, duplicates included."""
-    hundredth = cast(PredictionRow.score * 100 + 1e-9, Integer)
+    hundredth = cast((PredictionRow.score + _ROUNDING) * 100, Integer)
     statement = (
         select(PredictionRow.category_id, hundredth, func.count())
         .join(ImageRow, ImageRow.id == PredictionRow.image_id)
@@ -168,9 +171,11 @@ def _conditions(showing: Showing) -> list[ColumnElement[bool]]:
 def _threshold(
     row: type[PredictionRow] | AliasedClass[PredictionRow], showing: Showing
 ) -> ColumnElement[float]:
+    otherwise = showing.otherwise - _ROUNDING
     if not showing.thresholds:
-        return literal(showing.otherwise)
-    return case(dict(showing.thresholds), value=row.category_id, else_=showing.otherwise)
+        return literal(otherwise)
+    scores = {category_id: score - _ROUNDING for category_id, score in showing.thresholds.items()}
+    return case(scores, value=row.category_id, else_=otherwise)
 
 
 def _open_images() -> tuple[ColumnElement[bool], ...]:

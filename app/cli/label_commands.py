@@ -198,7 +198,7 @@ def export_labels(
 def show_status(
     data: Data, workspace: State = None, as_json: AsJson = False, debug: Debug = False
 ) -> None:
-    """Count images, boxes and proposals, and list bundles and jobs.
+    """Count images, boxes and proposals, list bundles and jobs, and say what to do next and why.
 
     \b
     Example:
@@ -221,6 +221,7 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
     for job in document["jobs"]:
         why = f": {job['error']}" if job["error"] else ""
         lines.append(f"job {job['id']:<8} {job['kind']} {job['status']}{why}")
+    lines.append(f"next         {document['advice']['step']}: {document['advice']['reason']}")
     return lines
 
 

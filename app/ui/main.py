@@ -11,6 +11,7 @@ from app.ui.export_tab import export_tab
 from app.ui.fiftyone_tab import fiftyone_tab
 from app.ui.messages import SHOW_NAMED_IMAGE, announce
 from app.ui.project_tab import project_tab
+from app.ui.review_tab import review_tab
 from app.ui.tune_tab import tune_tab
 from app.workspace import Workspace
 
@@ -29,7 +30,7 @@ def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneSer
             with gr.Tab("Tune", id="tune") as tune:
                 tune_tab(workspace, tune)
             with gr.Tab("Review", id="review") as review:
-                canvas("review", elem_id="review-canvas")
+                review_tab()
             with gr.Tab("FiftyOne", id="fiftyone") as whole_set:
                 fiftyone_tab(workspace, fiftyone, whole_set)
             with gr.Tab("Export", id="export"):

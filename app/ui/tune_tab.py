@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from app.advising import effort_report
 from app.bundles import BEST, ZERO_SHOT, adopt_bundle, list_bundles
 from app.inference import DEFAULT_MIN_SCORE, PredictRequest, enqueue_predict
 from app.liveness import live_workers
@@ -29,6 +30,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             labelled = gr.HTML(lambda: _labelled(workspace), elem_id="tune-labelled")
+            hint = gr.HTML(lambda: _hint(workspace), elem_id="tune-hint")
             with gr.Row():
                 start = gr.Button("Tune", variant="primary", elem_id="tune-start", min_width=90)
                 cancel = gr.Button("Cancel", elem_id="tune-cancel", interactive=False, min_width=90)
@@ -64,7 +66,11 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
         *(predicting, prelabel_text, prelabel, stop, labelled, table, chosen),
     ]
     timer.tick(look, [tuning, predicting], shown, show_progress="hidden", queue=False)
-    tab.select(lambda: _labelled(workspace), outputs=labelled, show_progress="hidden")
+    tab.select(
+        lambda: (_labelled(workspace), _hint(workspace)),
+        outputs=[labelled, hint],
+        show_progress="hidden",
+    )
 
     @telling
     def on_tune(steps: float, tokens: float, seed: float, share: float) -> None:
@@ -143,6 +149,11 @@ def _labelled(workspace: Workspace) -> str:
     )
     parts = markup.table(["Class", "Boxes", "Images", ""], rows, numbers=(1, 2)) if rows else ""
     return parts + markup.progress(sentence)
+
+
+def _hint(workspace: Workspace) -> str:
+    """Whether to tune now, and why."""
+    return markup.progress(effort_report(workspace).advice.reason)
 
 
 def _bundle_table(workspace: Workspace) -> str:

@@ -40,6 +40,7 @@ export class SaveQueue extends EventTarget {
   /** op: {kind: "edit"|"verdict"|"mark", image_id, ...}; see model.js. */
   push(ops) {
     this.ops.push(...ops.map((op) => ({ ...op, n: newUid() })));
+    window.dispatchEvent(new CustomEvent("sdpt:pushed", { detail: { ops } }));
     this.#persist();
     this.#pump();
   }
