@@ -26,7 +26,7 @@ def zero_shot_once(attempt: Attempt) -> None:
     """The detector proposes once, as other tools do: everything above one fixed score is shown."""
     desk = attempt.desk
     attempt.prelabel(ZERO_SHOT)
-    set_thresholds(desk.workspace, dict.fromkeys(desk.class_ids, USUAL_SCORE), desk.now)
+    set_thresholds(desk.workspace, {c: USUAL_SCORE for c in desk.class_ids}, desk.now)
     desk.finish_all(desk.remaining)
 
 
