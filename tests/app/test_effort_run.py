@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bench.effort.arms import BY_HAND
+from app.bench.effort.arms import BY_HAND, FULL_LOOP
 from app.bench.effort.report import bars
 from app.bench.effort.rows import ROWS_NAME, Row, append_row, read_rows
 from app.bench.effort.running import Plan, run_plan
@@ -48,10 +48,17 @@ def test_rows_of_other_terms_are_not_taken_for_answers(tmp_path: Path) -> None:
 
 def test_a_loop_that_costs_more_than_drawing_breaks_the_promise(tmp_path: Path) -> None:
     hand = hand_row(tmp_path)
-    loop = replace(hand, arm="full loop", human_s=hand.human_s + 1.0)
+    loop = replace(hand, arm=FULL_LOOP, human_s=hand.human_s + 1.0)
     (bar,) = bars([hand, loop])
     assert not bar.is_met
     assert bars([hand, replace(loop, human_s=hand.human_s)])[0].is_met
+
+
+def test_with_a_blind_detector_the_full_loop_costs_what_drawing_costs(tmp_path: Path) -> None:
+    plan = replace(HAND, arms=(BY_HAND, FULL_LOOP), most_images=9, damages=(1.0,), steps=2)
+    hand, loop = run_plan(plan, tmp_path, on_progress=ignore_progress)
+    assert loop.tunings  # the hint said Tune, and nobody had to look at what came of it
+    assert loop.actions == hand.actions
 
 
 def test_the_command_writes_rows_table_and_plot(tmp_path: Path) -> None:

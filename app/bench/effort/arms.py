@@ -10,10 +10,8 @@ from app.bundles import ZERO_SHOT
 from app.readiness import readiness
 from app.showing import set_thresholds
 
-BY_HAND, ZERO_SHOT_ONCE, TUNED_ONCE, FULL_LOOP = (
-    *("by hand", "zero-shot once", "tuned once"),
-    "full loop",
-)
+BY_HAND, ZERO_SHOT_ONCE = "by hand", "zero-shot once"
+TUNED_ONCE, FULL_LOOP = "tuned once", "full loop"
 USUAL_SCORE = 0.3  # from which tools with a zero-shot detector show its boxes as they come
 
 
@@ -26,7 +24,8 @@ def zero_shot_once(attempt: Attempt) -> None:
     """The detector proposes once, as other tools do: everything above one fixed score is shown."""
     desk = attempt.desk
     attempt.prelabel(ZERO_SHOT)
-    set_thresholds(desk.workspace, {c: USUAL_SCORE for c in desk.class_ids}, desk.now)
+    usual: dict[int, float | None] = dict.fromkeys(desk.class_ids, USUAL_SCORE)
+    set_thresholds(desk.workspace, usual, desk.now)
     desk.finish_all(desk.remaining)
 
 
