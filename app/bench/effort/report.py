@@ -25,6 +25,8 @@ TABLE_NAME, PLOT_NAME = "table.md", "effort.png"
 GOOD_AP50, MOST_SHARE = 0.6, 0.4
 _COLOURS = {BY_HAND: "black", ZERO_SHOT_ONCE: "tab:orange", TUNED_ONCE: "tab:blue"}
 
+_MOST_COLUMNS = 4
+
 K = TypeVar("K")
 Group = tuple[str, str, float]  # (set, backbone, damage)
 
@@ -195,8 +197,12 @@ def _sources(times: TimeModel) -> str:
 def _plot(rows: Sequence[Row], path: Path) -> None:
     """Finished boxes over human minutes, one panel per set; a dot where a tuning was done."""
     groups = _grouped(rows, _group)
-    figure = Figure(figsize=(4 * max(1, len(groups)), 4.0), layout="constrained")
-    axes = figure.subplots(1, max(1, len(groups)), squeeze=False)[0]
+    columns = min(_MOST_COLUMNS, max(1, len(groups)))
+    lines = -(-max(1, len(groups)) // columns)
+    figure = Figure(figsize=(4 * columns, 3.6 * lines + 0.4), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).flatten()
+    for axis in axes[len(groups) :]:
+        axis.set_axis_off()
     for axis, (group, mine) in zip(axes, groups.items(), strict=False):
         for row in mine:
             colour = _COLOURS.get(row.arm, "tab:green")
