@@ -1,7 +1,5 @@
 """The effort meter's view of a project: what it costs now, what tunings have brought, and what to do next."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

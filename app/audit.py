@@ -1,7 +1,5 @@
 """A blind audit of finished images: draw the sample, take in what was drawn blind, say which error is left."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime

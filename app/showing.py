@@ -1,7 +1,5 @@
 """Which proposals a person sees: the bundle under review, its thresholds (or the person's own), merged duplicates."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 

@@ -3,7 +3,7 @@
 import { getJson, imageUrl, postJson } from "../api.js";
 import { button, h, inkOn } from "../dom.js";
 import { BlindStage } from "./blindstage.js";
-import { dialog } from "./dialog.js";
+import { dialog, fill } from "./dialog.js";
 
 const BASE = "/sdpt/api/review/audit";
 const KINDS = { missed: "Missed", wrong_class: "Wrong class", badly_placed: "Badly placed", surplus: "No object there" };
@@ -42,7 +42,7 @@ export function auditDialog(workspace) {
       await nextImage();
     };
     goOn = begin;
-    panel.body.replaceChildren(
+    fill(panel.body,
       h("p", {}, "A random sample of the images that are done is shown without any box. Draw every object again; the difference to the labels tells which error is left in all of them, and how sure that is."),
       h("label", { class: "sdpt-bar-row" }, "Images", number,
         button(audit ? "Start a new audit" : "Start", { title: "Draw the sample", class: "sdpt-primary", "data-testid": "audit-start", onClick: begin })),
@@ -72,7 +72,7 @@ export function auditDialog(workspace) {
       number.textContent = `${stage.boxes.length} drawn`;
     };
     goOn = submit;
-    panel.body.replaceChildren(
+    fill(panel.body,
       h("div", { class: "sdpt-bar-row" },
         h("b", { "data-testid": "audit-place" }, `${audit.drawn_ids.length + 1} of ${audit.image_ids.length}`), h("span", { class: "sdpt-quiet" }, image.relative_path), number,
         h("span", { class: "sdpt-space" }),
@@ -113,7 +113,7 @@ export function auditDialog(workspace) {
     });
     goOn = nextImage;
     const isLast = audit.drawn_ids.length === audit.image_ids.length;
-    panel.body.replaceChildren(
+    fill(panel.body,
       h("div", { class: "sdpt-bar-row" },
         h("b", {}, `${audit.drawn_ids.length} of ${audit.image_ids.length}`), h("span", { class: "sdpt-quiet" }, found.image.relative_path),
         h("span", { class: "sdpt-key", style: { "--key": LABEL_COLOR } }, "label"), h("span", { class: "sdpt-key is-dashed", style: { "--key": BLIND_COLOR } }, "drawn now"),

@@ -4,7 +4,7 @@ import { button, h } from "../dom.js";
 
 /** {element, body, open(), close()}; `onOpen` fills the body, `onKey` gets keydown events of the dialog. */
 export function dialog({ title, testid, onOpen, onKey, onClose }) {
-  const body = h("div", { class: "sdpt-dialog-body" });
+  const body = h("div", { class: "sdpt-dialog-body", tabindex: -1 });
   const message = h("div", { class: "sdpt-dialog-message", role: "status", hidden: true });
   const heading = h("h2", { id: `${testid}-title` }, title);
   const element = h(
@@ -21,7 +21,17 @@ export function dialog({ title, testid, onOpen, onKey, onClose }) {
     event.stopPropagation();
     onKey?.(event);
   });
-  element.addEventListener("close", () => onClose?.());
+  // What had the focus may have been replaced: then keys arrive at the page, and must not reach the canvas below.
+  const guard = (event) => {
+    if (element.contains(event.target)) return;
+    event.stopImmediatePropagation();
+    body.focus();
+    onKey?.(event);
+  };
+  element.addEventListener("close", () => {
+    removeEventListener("keydown", guard, { capture: true });
+    onClose?.();
+  });
   const trying = async (work) => {
     try {
       say(null);
@@ -36,9 +46,15 @@ export function dialog({ title, testid, onOpen, onKey, onClose }) {
     close: () => element.close(),
     open: () => {
       if (!element.open) element.showModal();
+      addEventListener("keydown", guard, { capture: true });
       return trying(() => onOpen());
     },
   };
+}
+
+/** Put these children, those that are there, in place of all others. */
+export function fill(element, ...children) {
+  element.replaceChildren(...children.filter(Boolean));
 }
 
 export const percent = (share) => `${Math.round(100 * share)} %`;
@@ -50,6 +66,6 @@ export function seconds(value) {
 }
 
 /** Tell every canvas of the page that lists and proposals are to be asked for again. */
-export function announceReview() {
-  dispatchEvent(new CustomEvent("sdpt:changed", { detail: { source: "page", kinds: ["review"] } }));
+export function announceReview(...kinds) {
+  dispatchEvent(new CustomEvent("sdpt:changed", { detail: { source: "page", kinds: ["review", ...kinds] } }));
 }

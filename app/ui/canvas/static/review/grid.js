@@ -13,7 +13,7 @@ export function gridDialog(workspace, classes) {
   let wrong = new Set();
   let isBusy = false;
   const pages = []; // what was judged, newest last: arrays of {id, image_id}
-  const panel = dialog({ title: "One class", testid: "review-grid", onOpen: load, onKey, onClose: announceReview });
+  const panel = dialog({ title: "One class", testid: "review-grid", onOpen: load, onKey, onClose: () => announceReview() });
 
   const picker = h("select", { "aria-label": "Class", "data-testid": "grid-class" });
   picker.addEventListener("change", () => { chosen = Number(picker.value); panel.trying(next); });
@@ -114,9 +114,9 @@ export function gridDialog(workspace, classes) {
     const key = event.key.toLowerCase();
     if ((event.ctrlKey || event.metaKey) && key === "z") take(event, undoPage);
     else if (event.ctrlKey || event.metaKey) return;
-    else if (key === "enter") take(event, judge);
+    else if (key === "enter" && !event.target.closest?.(".sdpt-bar-row button, header button")) take(event, judge);
     else if (key === "a") take(event, turnAll);
-    else if (key === "x" || key === " ") take(event, () => focused() && toggle(Number(focused().dataset.id)));
+    else if (key === "x") take(event, () => focused() && toggle(Number(focused().dataset.id)));
     else if (key.startsWith("arrow")) take(event, () => walk(key));
   }
 

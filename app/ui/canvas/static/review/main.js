@@ -57,7 +57,7 @@ export async function mount(host) {
 
   async function changed(path, body) {
     show(await postJson(`/sdpt/api/review/${path}`, body, workspace));
-    announceReview();
+    announceReview(path);
   }
 
   const chooseOrder = () => trying(() => {

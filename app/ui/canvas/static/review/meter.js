@@ -2,7 +2,7 @@
 
 import { getJson } from "../api.js";
 import { h } from "../dom.js";
-import { dialog, percent, seconds } from "./dialog.js";
+import { dialog, fill, percent, seconds } from "./dialog.js";
 
 const STEPS = {
   label: "Label", tune: "Tune", prelabel: "Pre-label", review: "Review", by_hand: "Draw", audit: "Audit", finished: "Finished",
@@ -19,7 +19,7 @@ export function meterDialog() {
 
   function show(found) {
     const { by_hand, with_help, advice, curve, costs } = found;
-    panel.body.replaceChildren(
+    fill(panel.body,
       h("p", { class: "sdpt-advice", "data-testid": "effort-advice" }, h("b", {}, `${stepName(advice)}. `), advice.reason),
       table("effort-seconds", ["", "Seconds per box", "Seconds per image", "Boxes", "Images done", "Time"], [
         ["By hand", ...numbers(by_hand)], ["With proposals", ...numbers(with_help)],
