@@ -17,12 +17,12 @@ from app.effort import measured_costs
 from app.evidence import evidence
 from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
 from app.queueing import Costs
-from app.showing import required_showing
+from app.showing import required_showing, set_thresholds
 from app.workspace import Workspace
-from storage import bundles, categories
+from storage import categories
 
 SURENESS = 2.0
-HIDDEN = 2.0  # above every score
+HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 2
 _LEAST_FOUND = 8  # a class of which fewer were found is judged together with all others
 _STEPS = 20  # thresholds that are tried: one for each twentieth of the proposals
@@ -51,15 +51,15 @@ def paying_thresholds(
 
 
 def show_what_pays(workspace: Workspace, at: datetime) -> Mapping[int, float]:
-    """Make them the thresholds of the bundle under review; what a person set stays above them.
+    """Set these thresholds for the bundle under review, as a person would by its sliders; the score by class.
 
     Raises NotReadyError without any pre-labelling.
     """
-    with workspace.database.write() as tx:
-        bundle_id = required_showing(tx).bundle_id
+    with workspace.database.read() as tx:
+        known = evidence(tx, required_showing(tx).bundle_id)
         classes = [category.id for category in categories.list_all(tx)]
-        chosen = paying_thresholds(evidence(tx, bundle_id), classes, measured_costs(tx))
-        bundles.set_thresholds(tx, bundle_id, {str(key): score for key, score in chosen.items()})
+        chosen = paying_thresholds(known, classes, measured_costs(tx))
+    set_thresholds(workspace, {**chosen}, at)
     return chosen
 
 

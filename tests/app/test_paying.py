@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from app.evidence import keep
 from app.measuring import HeldOut, Measured
-from app.paying import HIDDEN, paying_thresholds
+from app.paying import HIDDEN, paying_thresholds, show_what_pays
 from app.queueing import Costs
+from app.review_queue import queue
+from storage import bundles, categories, images, predictions, projects
+from storage.types import BundleKind, ImageFilter, NewPrediction
+from tests.app.blood_cells import blood_cells, now
 
 CELL, BOARD = 1, 2
 
@@ -60,3 +67,27 @@ def test_a_known_class_that_fails_is_hidden_beside_one_that_pays() -> None:
     chosen = paying_thresholds(right_above(0.5, num_images=12) + failing, [CELL, BOARD], Costs())
     assert chosen[CELL] < HIDDEN
     assert chosen[BOARD] == HIDDEN
+
+
+def test_what_does_not_pay_leaves_the_queue_and_what_does_comes_back(tmp_path: Path) -> None:
+    with blood_cells(tmp_path, num_images=5, num_labelled=2) as workspace:
+        with workspace.database.write() as tx:
+            bundle = bundles.create(tx, name="b", kind=BundleKind.TUNED, at=now())
+            (waiting, *_) = images.list_ids(tx, state=ImageFilter.UNREVIEWED)
+            (first, *_) = categories.list_all(tx)
+            found = [NewPrediction((10.0, 10.0, 90.0, 90.0), first.id, 0.7)]
+            predictions.replace_for_image(
+                tx, bundle_id=bundle.id, image_id=waiting, predictions=found, at=now()
+            )
+            projects.set_prelabel_bundle(tx, bundle.id)
+        show_what_pays(workspace, now())
+        assert queue(workspace) == []
+        with workspace.database.write() as tx:
+            known = images.list_ids(tx, state=ImageFilter.ALL)
+            rows = [(image_id, 0.6, 0.9) for image_id in known for _ in range(4)]
+            proof = HeldOut(
+                seen(*rows, category_id=first.id).proposals, {(i, first.id): 4 for i in known}
+            )
+            keep(tx, bundle.id, proof)
+        show_what_pays(workspace, now())
+        assert [item.image_id for item in queue(workspace)] == [waiting]

@@ -15,9 +15,7 @@ from storage.types import Box
 
 NUM_AUDITS = 400
 NUM_SAMPLED = 25
-_LARGEST_SHARE = (
-    3  # a sample is at most a third of the images, else there is nothing left to estimate
-)
+_LARGEST_SHARE = 3  # a sample is at most a third of the images: else hardly any are left to judge
 _AUDITOR = 10_000  # added to seeds: somebody else than who labelled
 
 Boxes = Sequence[tuple[Box, int]]
