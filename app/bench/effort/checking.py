@@ -1,7 +1,5 @@
 """Is the blind audit honest? The true error of a finished set, and what many audits of other samples say of it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -200,7 +200,7 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
     columns = min(_MOST_COLUMNS, max(1, len(groups)))
     lines = -(-max(1, len(groups)) // columns)
     figure = Figure(figsize=(4 * columns, 3.6 * lines + 0.4), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).flatten()
+    axes = list(figure.subplots(lines, columns, squeeze=False).flatten())
     for axis in axes[len(groups) :]:
         axis.set_axis_off()
     for axis, (group, mine) in zip(axes, groups.items(), strict=False):
