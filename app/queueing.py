@@ -178,13 +178,14 @@ def order_images(
     shuffled = sorted(by_image)
     random.Random(seed).shuffle(shuffled)
     place = {image_id: index for index, image_id in enumerate(shuffled)}
+    judged = _Judged(calibration, costs)
     ranked = []
     for image_id, mine in by_image.items():
-        chances = [calibration.chances(p.category_id, p.score) for p in mine]
-        saved = sum(seconds_saved(c, costs) for c in chances)
+        known = [judged.of(p) for p in mine]
+        saved = sum(seconds for seconds, _ in known)
         value = saved
         if order is Order.LEAST_CERTAIN:
-            value = max(uncertainty(c) for c in chances)
+            value = max(doubt for _, doubt in known)
         elif order is Order.MOST_OBJECTS:
             value = float(len(mine))
         elif order is Order.RANDOM:
@@ -193,6 +194,21 @@ def order_images(
             value = -min(unlikeness(p, like) for p in mine)
         ranked.append(Ranked(image_id, value, saved, len(mine)))
     return sorted(ranked, key=lambda r: (-r.value, r.image_id))
+
+
+class _Judged:
+    """(seconds saved, uncertainty) of proposals; of equal class and thousandth of the score worked out once."""
+
+    def __init__(self, calibration: Calibration, costs: Costs) -> None:
+        self._calibration, self._costs = calibration, costs
+        self._known: dict[tuple[int, float], tuple[float, float]] = {}
+
+    def of(self, proposal: Proposal) -> tuple[float, float]:
+        key = (proposal.category_id, round(proposal.score, 3))
+        if key not in self._known:
+            chances = self._calibration.chances(*key)
+            self._known[key] = (seconds_saved(chances, self._costs), uncertainty(chances))
+        return self._known[key]
 
 
 def uncertainty(chances: Chances) -> float:

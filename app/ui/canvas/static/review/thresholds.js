@@ -7,10 +7,12 @@ import { announceReview, dialog, percent } from "./dialog.js";
 export function thresholdDialog(workspace) {
   const panel = dialog({ title: "From which score", testid: "review-thresholds", onOpen: load });
   let isChanged = false;
+  let last = null; // curves do not change with a threshold, so they are sent once
   panel.element.addEventListener("close", () => isChanged && announceReview());
 
   async function load() {
     isChanged = false;
+    last = null;
     show(await getJson("/sdpt/api/review/thresholds"));
   }
 
@@ -28,7 +30,10 @@ export function thresholdDialog(workspace) {
     show(found);
   }
 
-  function show({ bundle, classes, num_images, num_boxes, num_shown }) {
+  function show(found) {
+    const before = new Map((last?.classes ?? []).map((c) => [c.id, c]));
+    last = { ...last, ...found, classes: found.classes.map((c) => ({ ...before.get(c.id), ...c })) };
+    const { bundle, classes, num_images, num_boxes, num_shown } = last;
     if (!bundle) {
       panel.body.replaceChildren(h("p", {}, "There are no proposals yet. Pre-label in Tune."));
       return;
