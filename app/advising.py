@@ -13,7 +13,16 @@ from app.queueing import Costs, seconds_per_object
 from app.showing import default_thresholds, showing
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
 from app.workspace import Workspace
-from storage import annotations, audits, bundles, categories, counts, images, predictions
+from storage import (
+    annotations,
+    audits,
+    bundles,
+    categories,
+    counts,
+    images,
+    predictions,
+    review_settings,
+)
 from storage.database import Transaction
 from storage.types import Bundle, BundleKind, ImageFilter
 
@@ -72,7 +81,7 @@ def _help_s(tx: Transaction, costs: Costs) -> float | None:
 
 def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) -> LearningPoint:
     held_out = evidence(tx, bundle.id)
-    thresholds = default_thresholds(bundle)
+    thresholds = {**default_thresholds(bundle), **review_settings.thresholds(tx, bundle.id)}
     learnt = _learnt(workspace, bundle)
     figures = bundle.metrics.get("tuned") or {}
     return LearningPoint(

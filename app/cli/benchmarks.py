@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.frame import AsJson, Debug, new_typer, percent, show
+from app.cli.frame import AsJson, Debug, Device, new_typer, percent, show
 
 bench = new_typer()
 
@@ -346,3 +346,71 @@ def nano(
     rows = [{**asdict(figure), "is_met": figure.is_met} for figure in done]
     missed = sum(figure.is_met is False for figure in done)
     show({"figures": rows}, f"{len(done)} figures, {missed} below what was asked.", as_json=as_json)
+
+
+@bench.command("effort")
+def effort(
+    sets: Annotated[
+        str,
+        typer.Option("--sets", metavar="A,B", help="Shipped sets, or folders with COCO files."),
+    ] = "bccd,microcontrollers,playing_cards,composed",
+    arms: Annotated[str, typer.Option("--arms", metavar="A,B", help="Ways of working.")] = "all",
+    most_images: Annotated[
+        int | None, typer.Option("--images", min=2, help="At most so many of each set.")
+    ] = None,
+    num_first: Annotated[
+        int, typer.Option("--first", min=2, help="Drawn by hand before the one tuning.")
+    ] = 10,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Tuning steps.")] = None,
+    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Orders of the images.")] = 1,
+    damages: Annotated[
+        str,
+        typer.Option("--damage", metavar="0,0.5,1", help="Share of the backbone that is noise."),
+    ] = "0",
+    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    device: Device = "auto",
+    look_s: Annotated[float, typer.Option("--look-s", help="Seconds to take in an image.")] = 1.5,
+    draw_s: Annotated[float, typer.Option("--draw-s", help="Seconds to draw a box.")] = 7.0,
+    accept_s: Annotated[float, typer.Option("--accept-s", help="To accept a proposal.")] = 1.0,
+    reject_s: Annotated[float, typer.Option("--reject-s", help="To reject one.")] = 1.0,
+    fix_s: Annotated[float, typer.Option("--fix-s", help="To correct one.")] = 4.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Rows, table and plot.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Human seconds for a whole set: by hand, zero-shot once, tuned once, and the full loop.
+
+    A simulated annotator works at the real application; resumes where it was cut off.
+
+    \b
+    Example:
+      sdpt-app bench effort --sets microcontrollers --images 60
+      sdpt-app bench effort --output assets/benchmarks/effort
+    """
+    from dataclasses import asdict
+
+    from app.bench.effort.command import measure_effort, request
+    from app.bench.effort.times import TimeModel
+    from app.progress import progress_bar
+
+    wanted = request(
+        sets=sets,
+        arms=arms,
+        damages=damages,
+        num_seeds=num_seeds,
+        backbone=backbone,
+        device=device,
+        most_images=most_images,
+        num_first=num_first,
+        steps=steps,
+        times=TimeModel(look_s, draw_s, accept_s, reject_s, fix_s),
+    )
+    with progress_bar("Ways") as on_progress:
+        done = measure_effort(wanted, output=output, on_progress=on_progress)
+    document = {
+        "rows": [asdict(row) for row in done.rows],
+        "bars": [{**asdict(bar), "most": bar.most, "is_met": bar.is_met} for bar in done.bars],
+    }
+    show(document, done.text, as_json=as_json)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app import labelling, review, review_queue, showing
 from app.errors import InvalidEditError, NotReadyError
+from app.paying import show_what_pays
 from app.queueing import Order
 from app.routes.identity import OwnPage
 from app.threshold_panel import shown_document, threshold_document
@@ -108,6 +109,12 @@ def review_router(workspace: Workspace, author: str) -> APIRouter:
     @router.post("/review/thresholds", dependencies=[own_page])
     def set_thresholds(message: Annotated[Thresholds, Body()]) -> dict[str, Any]:
         showing.set_thresholds(workspace, message.scores, datetime.now(UTC))
+        return shown_document(workspace)
+
+    @router.post("/review/thresholds/paying", dependencies=[own_page])
+    def pay() -> dict[str, Any]:
+        """Show only what surely saves time, as far as it is known now."""
+        show_what_pays(workspace, datetime.now(UTC))
         return shown_document(workspace)
 
     return router

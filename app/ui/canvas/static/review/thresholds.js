@@ -23,6 +23,13 @@ export function thresholdDialog(workspace) {
     show(found);
   }
 
+  async function showWhatPays() {
+    const found = await panel.trying(() => postJson("/sdpt/api/review/thresholds/paying", {}, workspace));
+    if (!found) return;
+    isChanged = true;
+    show(found);
+  }
+
   function show(found) {
     const before = new Map((last?.classes ?? []).map((c) => [c.id, c]));
     last = { ...last, ...found, classes: found.classes.map((c) => ({ ...before.get(c.id), ...c })) };
@@ -40,6 +47,8 @@ export function thresholdDialog(workspace) {
         h("tbody", {}, ...classes.map((c) => row(c, set)))),
       h("div", { class: "sdpt-dialog-foot" },
         h("span", { "data-testid": "thresholds-total" }, `${num_shown.toLocaleString("en")} proposals are shown`),
+        button("Show what pays", { title: "Only proposals that surely save you time, by what is known now; classes of which none do are hidden",
+          "data-testid": "thresholds-paying", onClick: showWhatPays }),
         button("Back to the best for all", { title: "The thresholds that were best on held-out images", "data-testid": "thresholds-reset",
           onClick: () => set(Object.fromEntries(classes.map((c) => [c.id, null]))) })),
     );
