@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from app.errors import InvalidEditError
 from app.showing import num_shown
 from app.workspace import Workspace
-from storage import annotations, counts, image_search, images, notes, projects
+from storage import annotations, counts, image_search, images, notes
 from storage.database import Transaction
 from storage.image_search import ImageSearch
 from storage.types import Image, ImageFilter

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 
 # Imports of earlier versions wrote one event per box: as one deed each they can be read and undone.
 _LEAST_BOXES_OF_A_DEED = 100
