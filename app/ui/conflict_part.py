@@ -23,10 +23,12 @@ def conflict_part(workspace: Workspace, timer: gr.Timer) -> None:
         card = gr.HTML("", elem_id="conflict-card")
         with gr.Row():
             buttons = {
-                choice: gr.Button("", elem_id=f"conflict-{choice.value}", min_width=125)
+                choice: gr.Button("", elem_id=f"conflict-{choice.value}", min_width=160)
                 for choice in (_HERE, _THERE, _BOTH)
             }
-            later = gr.Button("Decide later", elem_id="conflict-later", min_width=110)
+            later = gr.Button(
+                "Decide later", elem_id="conflict-later", min_width=120, scale=0, size="md"
+            )
     shown = [which, card, part, *buttons.values(), later]
 
     def show(wanted: int | None) -> list[Any]:

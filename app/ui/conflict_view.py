@@ -90,20 +90,20 @@ def conflict_card(shown: Shown | None) -> str:
         "<div>Which version is right? The other one stays in the history.</div>"
         '<div style="display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start">'
         f"{_picture(shown)}"
-        f'<div style="flex:1 1 210px"><div style="overflow-wrap:anywhere">{counted}'
+        f'<div style="flex:1 1 180px"><div style="overflow-wrap:anywhere">{counted}'
         f"{escape(shown.path)}</div>"
-        f'<table class="sdpt-table">{"".join(rows)}</table></div></div></div>'
+        f"{''.join(rows)}</div></div></div>"
     )
 
 
 def _row(side: str, color: str, dashes: str, version: Version) -> str:
     sample = (
-        '<svg width="28" height="18" style="vertical-align:-4px" aria-hidden="true"><rect x="2" '
+        '<svg width="28" height="18" style="display:inline;vertical-align:-4px" aria-hidden="true"><rect x="2" '
         f'y="2" width="24" height="14" fill="none" stroke="{color}" stroke-width="2.5" '
         f'stroke-dasharray="{dashes}"/></svg>'
     )
     said = "deleted" if version.box is None else _words(version.box, version.class_name)
-    return f"<tr><td>{sample}</td><td><b>{side}</b></td><td>{said}</td></tr>"
+    return f'<div style="margin-top:8px">{sample} <b>{side}</b><br>{said}</div>'
 
 
 def _words(box: Box, class_name: str) -> str:
