@@ -249,6 +249,7 @@ def _next_images(page: "Page", num_images: int) -> tuple[list[float], list[float
     page.locator("#label-canvas .sdpt-picture img").wait_for()
     cold = []
     for index in (num_images - 1, num_images - 4):
+        page.locator(f"#label-canvas .sdpt-thumb[title^='{index:03d}.jpg']").wait_for()
         page.wait_for_timeout(1500)
         cold.append(float(page.evaluate(_time_far(f"{index:03d}.jpg"))))
     return ahead, cold

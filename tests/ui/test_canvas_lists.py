@@ -155,3 +155,8 @@ def test_the_filmstrip_goes_to_any_image_of_the_list(user: CanvasUser) -> None:
     expect(user.part("canvas-position")).to_have_text("8 of 8")
     user.part("canvas-next").click()
     expect(user.root.get_by_text("This is the last image of the list.")).to_be_visible()
+
+
+def test_three_quick_keys_go_three_images_on(user: CanvasUser) -> None:
+    user.press("d", "d", "d")
+    expect(user.part("canvas-position")).to_have_text("4 of 8")

@@ -35,6 +35,7 @@ export class Session extends EventTarget {
     this.preview = null; // {key, box} while a box is dragged
     this.shown = new Shown(mode === "review" ? REVIEW_FLOOR : 0);
     this.ticket = 0;
+    this.headingTo = null; // the image that is being loaded: quick keys count from there
     this.epoch = 0; // counts own changes: an answer that was asked for before one of them is out of date
     this.lastIndex = 0; // where we were, should the shown image leave the list
     this.known = null; // items(), until something changes
@@ -85,6 +86,7 @@ export class Session extends EventTarget {
   /** Show no image: the list is empty, or its end is reached. */
   leave() {
     this.ticket += 1;
+    this.headingTo = null;
     this.state = this.version = this.selection = this.hovered = this.preview = null;
     this.emit("image");
     this.touch();
@@ -93,15 +95,19 @@ export class Session extends EventTarget {
   /** Show an image. Its document and picture may have been loaded ahead; the server is asked again either way. */
   async goTo(id, { isFresh = false } = {}) {
     const ticket = ++this.ticket;
+    this.headingTo = id;
     const isAhead = !isFresh && this.loader.documents.has(id);
     let document;
     try {
       document = await this.loader.document(id, { isFresh });
     } catch (error) {
-      if (ticket === this.ticket) this.say(error.message, "bad");
+      if (ticket !== this.ticket) return;
+      this.headingTo = null;
+      this.say(error.message, "bad");
       return;
     }
     if (ticket !== this.ticket) return;
+    this.headingTo = null;
     this.#show(document);
     this.#loadAhead(this.list.indexOf(id));
     if (isAhead) this.reload();

@@ -62,21 +62,21 @@ function mark(session, marks) {
 }
 
 export function next(session) {
-  if (!step(session, 1)) session.say("This is the last image of the list.");
+  if (!step(session, 1, session.headingTo)) session.say("This is the last image of the list.");
 }
 
 export function previous(session) {
-  if (!step(session, -1)) session.say("This is the first image of the list.");
+  if (!step(session, -1, session.headingTo)) session.say("This is the first image of the list.");
 }
 
-/** Go `by` images on in the list; in review past those that are done. False at its end. */
-function step(session, by) {
+/** Go `by` images on in the list from `from` or the shown one; in review past those that are done. False at its end. */
+function step(session, by, from = null) {
   const { list, cards, mode } = session;
   const isPast = (id) => {
     const card = cards.byId.get(id);
     return mode === "review" && by > 0 && Boolean(card?.is_reviewed || card?.is_skipped);
   };
-  const here = list.indexOf(session.imageId);
+  const here = list.indexOf(from ?? session.imageId);
   let index = here >= 0 ? here + by : session.lastIndex + (by > 0 ? 0 : -1);
   while (index >= 0 && index < list.ids.length && isPast(list.ids[index])) index += by;
   const id = list.ids[index];
