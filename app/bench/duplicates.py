@@ -120,12 +120,12 @@ def measure(
     """Distances in one set: between its images, and from copies to their originals."""
     vectors = _embed(detector, [folder / "images" / name for name in names], on_image)
     mean = vectors.mean(axis=0)
-    plain = _centred(vectors, mean)
+    plain = centred(vectors, mean)
     copies: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="sdpt-copies-") as scratch:
         for index in range(0, len(names), _COPY_EVERY):
             made = list(write_copies(folder / "images" / names[index], Path(scratch)))
-            found = _centred(_embed(detector, [path for _, path in made], on_image), mean)
+            found = centred(_embed(detector, [path for _, path in made], on_image), mean)
             for (kind, _), vector in zip(made, found, strict=True):
                 copies[kind].append(float(1.0 - vector @ plain[index]))
     between = 1.0 - plain @ plain.T
@@ -159,7 +159,7 @@ def _embed(detector: Detector, paths: Sequence[Path], on_image: Callable[[], Non
     return np.stack(vectors).astype(np.float64)
 
 
-def _centred(vectors: Matrix, mean: Matrix) -> Matrix:
+def centred(vectors: Matrix, mean: Matrix) -> Matrix:
     moved = vectors - mean
     unit: Matrix = moved / np.linalg.norm(moved, axis=1, keepdims=True)
     return unit

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from app.bench.duplicates import centred
 from app.errors import NotReadyError
 from app.fiftyone.asking import QUESTIONS, ask
 from app.fiftyone.brain_jobs import run_waiting_brain_job
@@ -24,6 +26,7 @@ from app.workspace import Workspace, open_workspace
 from storage import images, jobs
 from storage.fiftyone_bridge import brain
 from storage.fiftyone_bridge.bridge import Bridge
+from storage.fiftyone_bridge.fields import EMBEDDING
 from storage.fiftyone_bridge.push import push
 from storage.types import ImageFilter, Job, JobKind, JobStatus
 from tests.app.samples import copy_images, write_labels
@@ -93,6 +96,20 @@ def test_duplicates_are_tagged_and_shown_beside_each_other(asked: Asked) -> None
     tagged = asked.bridge.dataset.match_tags(brain.DUPLICATE_TAG).count()
     assert sentence.startswith(f"{tagged} images look like another one")
     assert brain.DUPLICATES_VIEW in asked.bridge.dataset.list_saved_views()
+
+
+def test_the_distance_that_the_bench_measures_is_the_one_that_fiftyone_uses(asked: Asked) -> None:
+    import fiftyone.brain as fob
+
+    asked.answer("duplicates")
+    view = asked.bridge.dataset.exists(EMBEDDING)
+    index = fob.compute_near_duplicates(view, embeddings=EMBEDDING, threshold=2.0)
+    ((first, others),) = index.neighbors_map.items()
+    ids, vectors = view.values("id"), np.stack(view.values(EMBEDDING)).astype(np.float64)
+    unit = centred(vectors, vectors.mean(axis=0))
+    expected = {key: 1.0 - unit[ids.index(first)] @ unit[place] for place, key in enumerate(ids)}
+    assert len(others) == NUM_IMAGES - 1
+    assert dict(others) == pytest.approx({key: expected[key] for key, _ in others}, abs=1e-5)
 
 
 def test_bundles_are_measured_on_held_out_boxes(asked: Asked) -> None:
