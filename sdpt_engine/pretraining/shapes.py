@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -83,13 +83,10 @@ def scene_settings() -> SceneSettings:
     )
 
 
-def scene_maker(concepts: Sequence[str], *, seed: int) -> Callable[[int], Scene]:
-    """Scenes of `concepts` by number: the same seed and number give the same."""
-    material, settings = shape_material(concepts), scene_settings()
-    return lambda number: compose(material, concepts, seed=seed, index=number, settings=settings)
-
-
 def compose_shapes(number: int, concepts: Sequence[str], *, seed: int) -> list[Scene]:
-    """The first scenes."""
-    scene = scene_maker(concepts, seed=seed)
-    return [scene(index) for index in range(number)]
+    """Scenes of `concepts`, by index: the same seed gives the same."""
+    material, settings = shape_material(concepts), scene_settings()
+    return [
+        compose(material, concepts, seed=seed, index=index, settings=settings)
+        for index in range(number)
+    ]

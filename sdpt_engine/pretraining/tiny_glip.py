@@ -88,27 +88,25 @@ def new_model(seed: int) -> GlipModel:
 
 
 def train(
-    scene: Callable[[int], Scene], *, steps: int, batch_size: int, seed: int, on_step: OnStep
+    scenes: Sequence[Scene], *, steps: int, batch_size: int, seed: int, on_step: OnStep
 ) -> GlipModel:
-    """The trained model, frozen. `scene` makes a new scene for each number from 0 on; none is seen twice."""
-    model, draw = new_model(seed), random.Random(seed)
-    model.eval()  # no dropout: there is nothing to learn by heart
+    """The trained model, frozen."""
+    model, draw = new_model(seed).train(), random.Random(seed)
     tokenizer = model.tokenizer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=PEAK_LR, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, PEAK_LR, total_steps=steps, pct_start=WARM_UP_SHARE
     )
     for step in range(1, steps + 1):
-        first = (step - 1) * batch_size
-        scenes = [scene(number) for number in range(first, first + batch_size)]
-        losses = losses_of(model, make_batch(model, tokenizer, scenes, draw))
+        batch = make_batch(model, tokenizer, draw.sample(scenes, batch_size), draw)
+        losses = losses_of(model, batch)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(losses.total)
         torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_CLIP)
         optimizer.step()
         schedule.step()
         on_step(step, losses)
-    return model.requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def make_batch(
