@@ -6,13 +6,14 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from app.workspace import open_workspace
-from storage import annotations, categories
+from storage import annotations, categories, class_work
 from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
 from tests.ui.conftest import Server
@@ -155,7 +156,9 @@ def test_a_box_of_a_class_that_was_removed_meanwhile_is_kept_and_asked_about(
 ) -> None:
     user = at_canvas(context, server, "smear-05")
     with closing(open_workspace(server.data)) as workspace, workspace.database.write() as tx:
-        categories.remove(tx, categories.named(tx, "passing").id)
+        class_work.remove(
+            tx, categories.named(tx, "passing").id, author="other", at=datetime.now(UTC)
+        )
     user.draw(BOX, digit=3)
     conflict = user.part("canvas-conflict")
     expect(conflict).to_contain_text("was not saved")

@@ -94,7 +94,7 @@ def test_a_slider_filters_every_image_and_says_what_to_expect(page: Page) -> Non
         re.compile(r"\d+ % \(\d+–\d+\)")
     )
     picture(page, "review-thresholds")
-    dialog.get_by_test_id("threshold-red blood cell").fill("30")
+    dialog.get_by_test_id("threshold-red blood cell").fill("90")
     expect(total).not_to_have_text(f"{many} proposals are shown")
     assert number_in(total.text_content()) < many
     page.keyboard.press("Escape")
@@ -191,10 +191,9 @@ def draw_box(page: Page, stage: Locator) -> None:
 def test_the_meter_counts_work_and_gives_a_reason(page: Page) -> None:
     show_all(page)
     user = CanvasUser(page, "review")
-    user.press("Tab", "Space")
-    user.wait_saved()
     with page.expect_response(re.compile("/review/effort")) as told:
-        user.press("x")
+        user.press("Tab", "Space")
+        user.wait_saved()
     assert told.value.ok
     dialog = opened(page, "effort", "review-effort")
     expect(dialog.get_by_test_id("effort-seconds")).to_contain_text("With proposals")

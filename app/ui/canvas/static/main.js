@@ -52,7 +52,8 @@ export async function mount(host, { mode }) {
   const toast = h("div", { class: "sdpt-toast", role: "status", hidden: true });
   const spoken = h("div", { class: "sdpt-spoken", "aria-live": "polite" });
   host.replaceChildren(
-    bar.element, toolBar(session, actions), classBar(session, actions), troubleBanner(queue), conflictBanner(session, conflicts),
+    bar.element, toolBar(session, actions), classBar(session, actions),
+    h("div", { class: "sdpt-banners" }, h("div", {}, troubleBanner(queue), conflictBanner(session, conflicts))),
     h("div", { class: "sdpt-body" }, h("div", { class: "sdpt-middle" }, stage.element, toast), sideList(session, actions)),
     filmstrip(session), spoken,
   );
