@@ -1,6 +1,6 @@
 """The part of the FiftyOne tab that asks about boxes that were changed in two places, one after the other."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,7 +65,7 @@ def _settler(
     return on_settle
 
 
-def _updates(shown: Shown | None) -> Sequence[Any]:
+def _updates(shown: Shown | None) -> list[Any]:
     """For: the id, the card, the whole part, the three choices, 'later'."""
     if shown is None:
         return [None, "", gr.update(visible=False), *(gr.skip() for _ in range(4))]

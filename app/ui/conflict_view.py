@@ -1,7 +1,5 @@
 """A box that was changed in two places, shown: both versions on the image, and in words beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
