@@ -120,7 +120,7 @@ def measure(
     """Distances in one set: between its images, and from copies to their originals."""
     vectors = _embed(detector, [folder / "images" / name for name in names], on_image)
     mean = vectors.mean(axis=0)
-    plain = centred(vectors, mean)
+    plain = centred(vectors)
     copies: dict[str, list[float]] = {kind: [] for kind in KINDS}
     with tempfile.TemporaryDirectory(prefix="sdpt-copies-") as scratch:
         for index in range(0, len(names), _COPY_EVERY):
@@ -159,8 +159,9 @@ def _embed(detector: Detector, paths: Sequence[Path], on_image: Callable[[], Non
     return np.stack(vectors).astype(np.float64)
 
 
-def centred(vectors: Matrix, mean: Matrix) -> Matrix:
-    moved = vectors - mean
+def centred(vectors: Matrix, mean: Matrix | None = None) -> Matrix:
+    """Vectors less the mean (their own), of length 1; [N, D]."""
+    moved = vectors - (vectors.mean(axis=0) if mean is None else mean)
     unit: Matrix = moved / np.linalg.norm(moved, axis=1, keepdims=True)
     return unit
 

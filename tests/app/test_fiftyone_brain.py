@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.bench.duplicates import centred
+from app.bench.duplicates import Measured, centred
 from app.errors import NotReadyError
 from app.fiftyone.asking import QUESTIONS, ask
 from app.fiftyone.brain_jobs import run_waiting_brain_job
@@ -98,18 +98,19 @@ def test_duplicates_are_tagged_and_shown_beside_each_other(asked: Asked) -> None
     assert brain.DUPLICATES_VIEW in asked.bridge.dataset.list_saved_views()
 
 
-def test_the_distance_that_the_bench_measures_is_the_one_that_fiftyone_uses(asked: Asked) -> None:
+def test_the_bench_finds_what_fiftyone_finds_at_each_distance(asked: Asked) -> None:
     import fiftyone.brain as fob
 
     asked.answer("duplicates")
     view = asked.bridge.dataset.exists(EMBEDDING)
-    index = fob.compute_near_duplicates(view, embeddings=EMBEDDING, threshold=2.0)
-    ((first, others),) = index.neighbors_map.items()
-    ids, vectors = view.values("id"), np.stack(view.values(EMBEDDING)).astype(np.float64)
-    unit = centred(vectors, vectors.mean(axis=0))
-    expected = {key: 1.0 - unit[ids.index(first)] @ unit[place] for place, key in enumerate(ids)}
-    assert len(others) == NUM_IMAGES - 1
-    assert dict(others) == pytest.approx({key: expected[key] for key, _ in others}, abs=1e-5)
+    unit = centred(np.stack(view.values(EMBEDDING)).astype(np.float64))
+    ours = Measured("smears", "train", 1.0 - unit @ unit.T, {})
+    index = fob.compute_similarity(view, embeddings=EMBEDDING, backend="sklearn")
+    tried = np.sort(ours.between[np.triu_indices(NUM_IMAGES, 1)]) + 1e-4
+    for distance in tried:
+        index.find_duplicates(thresh=distance)
+        assert len(index.duplicate_ids) == ours.num_false(distance)
+    assert ours.num_false(tried[0]) == 1
 
 
 def test_bundles_are_measured_on_held_out_boxes(asked: Asked) -> None:
