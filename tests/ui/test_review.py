@@ -61,7 +61,9 @@ def show_all(page: Page) -> None:
     sliders = dialog.get_by_role("slider")
     expect(sliders).to_have_count(3)
     for place in range(3):
-        sliders.nth(place).fill("5")
+        with page.expect_response(re.compile(r"/review/thresholds")) as answered:
+            sliders.nth(place).fill("5")
+        assert answered.value.ok
     expect(dialog.get_by_role("button", name=re.compile(r"Back to \d"))).to_have_count(3)
     page.keyboard.press("Escape")
 
