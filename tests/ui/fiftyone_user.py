@@ -10,6 +10,7 @@ Point = tuple[float, float]
 
 _ANNOTATED = "[data-cy=lighter-sample-renderer-canvas]"
 _EXPLORED = "[data-cy=modal-looker-container]"
+_MOST_MOVES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,6 @@ class FiftyOneUser:
         """Open an image from among the others."""
         self.part("looker").nth(place).click()
         expect(self.page.locator(_EXPLORED)).to_be_visible()
-        self.page.wait_for_timeout(2_000)
 
     def leave_image(self) -> None:
         self.page.keyboard.press("Escape")
@@ -71,8 +71,12 @@ class FiftyOneUser:
         """Click the label under a point of the opened image, and press a key of the plugin."""
         selected = self.page.locator("#modal").locator("[data-cy=action-manage-selected]")
         x, y = self._on_screen(point, _EXPLORED)
-        self.page.mouse.move(x, y, steps=4)
-        self.page.wait_for_timeout(500)
+        tooltip = self.page.get_by_text("verdict", exact=True)
+        for place in range(_MOST_MOVES):
+            if tooltip.is_visible():  # the App is there, and has the label under the mouse
+                break
+            self.page.mouse.move(x + place % 2, y)
+            self.page.wait_for_timeout(300)
         self.page.mouse.click(x, y)
         expect(selected).to_have_text("1")
         self.page.keyboard.press(key)
