@@ -12,7 +12,8 @@ from app.bundles import BEST, load_predictor, resolve_bundle
 from app.convert import new_predictions
 from app.errors import NotReadyError, PathEscapeError, SettingsError
 from app.job_context import JobContext, JobStopped
-from app.review import SAME_OBJECT_IOU
+from app.measuring_jobs import measure_bundle
+from app.showing import SAME_OBJECT_IOU
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError
 from storage import annotations, bundles, categories, images, jobs, predictions, projects
@@ -92,6 +93,7 @@ def run_predict(context: JobContext) -> Job:
     bundle = resolve_bundle(context.workspace, request.bundle)
     predictor = load_predictor(context.workspace, detector, bundle, min_score=request.min_score)
     row = bundle or _zero_shot(context.workspace, detector)
+    measure_bundle(context, predictor, row)
     waiting, tally = _waiting(context, row)
     reachable = [(image, path) for image in waiting if (path := _path(context, image, tally))]
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import InvalidEditError
-from app.review import visible_proposals
+from app.showing import shown_on
 from app.workspace import Workspace
-from storage import annotations, categories, images, predictions, projects
+from storage import annotations, categories, images, notes, predictions, projects
 from storage.database import Transaction
+from storage.errors import ConflictError
+from storage.image_versions import image_version
 from storage.types import (
     Annotation,
     Box,
@@ -42,6 +44,7 @@ class UpdateBox:
 @dataclass(frozen=True, slots=True)
 class DeleteBox:
     uid: str
+    expected_revision: int | None = None
 
 
 Edit = CreateBox | UpdateBox | DeleteBox
@@ -77,6 +80,13 @@ def set_skipped(workspace: Workspace, image_id: int, *, is_skipped: bool, at: da
         return images.get(tx, image_id)
 
 
+def set_flagged(workspace: Workspace, image_id: int, *, is_flagged: bool) -> Image:
+    """Put a flag on an image to come back to it, or take it off."""
+    with workspace.database.write() as tx:
+        images.set_flagged(tx, image_id, is_flagged)
+        return images.get(tx, image_id)
+
+
 def image_document(
     workspace: Workspace, image_id: int, *, bundle_id: int | None = None
 ) -> dict[str, Any]:
@@ -85,15 +95,13 @@ def image_document(
         image = images.get(tx, image_id)
         boxes = annotations.for_image(tx, image_id)
         shown_bundle = bundle_id or projects.get(tx).prelabel_bundle_id
-        proposals: list[StoredPrediction] = []
-        if shown_bundle is not None:
-            pending = predictions.for_image(
-                tx, image_id, bundle_id=shown_bundle, verdict=Verdict.PENDING
-            )
-            proposals = visible_proposals(pending, boxes)
+        proposals = shown_on(tx, image_id, bundle_id=shown_bundle)
         classes = categories.list_all(tx)
+        comment = notes.find(tx, image_id)
+        version = image_version(tx, image_id, bundle_id=shown_bundle)
     return {
-        "image": image_json(image),
+        "image": {**image_json(image), "comment": comment},
+        "version": version,
         "annotations": [annotation_json(box) for box in boxes],
         "proposals": [proposal_json(proposal) for proposal in proposals],
         "categories": [category_json(category) for category in classes],
@@ -173,12 +181,21 @@ def apply_edit(tx: Transaction, image_id: int, edit: Edit, *, author: str, at: d
                 expected_revision=edit.expected_revision,
             )
     elif existing is not None:
+        _require_revision(existing, edit.expected_revision)
         annotations.delete(tx, edit.uid, author=author, at=at)
         # A proposal that was taken and then thrown away is a wrong proposal: it must not come back.
         if existing.prediction_id is not None:
             predictions.judge(tx, existing.prediction_id, Verdict.REJECTED, at)
     elif not _was_deleted(tx, image_id, edit.uid):
         raise InvalidEditError(f"Box {edit.uid} cannot be deleted: it is not on image {image_id}.")
+
+
+def _require_revision(existing: Annotation, expected: int | None) -> None:
+    if expected is not None and expected != existing.revision:
+        raise ConflictError(
+            f"Box {existing.uid} was changed elsewhere after it was seen (revision {expected}); "
+            f"revision {existing.revision} is stored and was not deleted. Load the image again."
+        )
 
 
 def _create(tx: Transaction, image_id: int, edit: CreateBox, *, author: str, at: datetime) -> None:
@@ -251,7 +268,7 @@ def edit_from_json(document: Mapping[str, Any]) -> Edit:
             _optional_whole(document, "expected_revision"),
         )
     if op == "delete":
-        return DeleteBox(uid)
+        return DeleteBox(uid, _optional_whole(document, "expected_revision"))
     raise InvalidEditError(f"An edit is 'create', 'update' or 'delete'; found {op!r:.80}.")
 
 

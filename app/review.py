@@ -1,17 +1,14 @@
 """A person judges proposals: a verdict edits no proposal, it makes a box that remembers it."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from app.errors import NotReadyError, ProposalJudgedError
+from app.errors import ProposalJudgedError
+from app.showing import not_boxed, shown_on
 from app.workspace import Workspace
-from storage import annotations, predictions, projects
-from storage.boxes import intersection_over_union
+from storage import annotations, predictions
 from storage.database import Transaction
-from storage.types import Annotation, Box, Origin, QueuedImage, StoredPrediction, Verdict
-
-SAME_OBJECT_IOU = 0.5
+from storage.types import Annotation, Box, Origin, StoredPrediction, Verdict
 
 
 def accept(
@@ -19,7 +16,7 @@ def accept(
 ) -> Annotation:
     """Take a proposal as it is. The same call again returns the box that the first one made."""
     with workspace.database.write() as tx:
-        return _accept(tx, predictions.get(tx, prediction_id), uid=uid, author=author, at=at)
+        return accept_in(tx, predictions.get(tx, prediction_id), uid=uid, author=author, at=at)
 
 
 def correct(
@@ -53,22 +50,32 @@ def correct(
 def reject(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
     """Say that there is no such object; the next tuning learns that, and it stays away."""
     with workspace.database.write() as tx:
-        proposal = predictions.get(tx, prediction_id)
-        if proposal.verdict is Verdict.REJECTED:
-            return
-        _require_pending(proposal, "rejected")
-        predictions.judge(tx, prediction_id, Verdict.REJECTED, at)
+        reject_in(tx, prediction_id, at=at)
+
+
+def reject_in(tx: Transaction, prediction_id: int, *, at: datetime) -> None:
+    """`reject` within somebody's transaction."""
+    proposal = predictions.get(tx, prediction_id)
+    if proposal.verdict is Verdict.REJECTED:
+        return
+    _require_pending(proposal, "rejected")
+    predictions.judge(tx, prediction_id, Verdict.REJECTED, at)
 
 
 def unjudge(workspace: Workspace, prediction_id: int, *, author: str, at: datetime) -> None:
     """Undo a verdict: the proposal waits again, and the box that the verdict made goes."""
     with workspace.database.write() as tx:
-        proposal = predictions.get(tx, prediction_id)
-        made = _annotation_of(tx, proposal)
-        if made is not None:
-            annotations.delete(tx, made.uid, author=author, at=at)
-        if proposal.verdict is not Verdict.PENDING:
-            predictions.judge(tx, prediction_id, Verdict.PENDING, at)
+        unjudge_in(tx, prediction_id, author=author, at=at)
+
+
+def unjudge_in(tx: Transaction, prediction_id: int, *, author: str, at: datetime) -> None:
+    """`unjudge` within somebody's transaction."""
+    proposal = predictions.get(tx, prediction_id)
+    made = _annotation_of(tx, proposal)
+    if made is not None:
+        annotations.delete(tx, made.uid, author=author, at=at)
+    if proposal.verdict is not Verdict.PENDING:
+        predictions.judge(tx, prediction_id, Verdict.PENDING, at)
 
 
 def accept_all(
@@ -81,45 +88,18 @@ def accept_all(
 ) -> list[Annotation]:
     """Accept every shown proposal of an image with at least `min_score`, surest first."""
     with workspace.database.write() as tx:
-        bundle_id = projects.get(tx).prelabel_bundle_id
-        if bundle_id is None:
-            return []
-        pending = predictions.for_image(
-            tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING, min_score=min_score
-        )
         made: list[Annotation] = []
         before = annotations.for_image(tx, image_id)
-        for proposal in sorted(pending, key=lambda p: -p.score):
-            if visible_proposals([proposal], [*before, *made]):
-                made.append(_accept(tx, proposal, uid=uuid4().hex, author=author, at=at))
+        for proposal in shown_on(tx, image_id):
+            if proposal.score >= min_score and not_boxed([proposal], [*before, *made]):
+                made.append(accept_in(tx, proposal, uid=uuid4().hex, author=author, at=at))
         return made
 
 
-def queue(workspace: Workspace, *, limit: int, offset: int = 0) -> list[QueuedImage]:
-    """The images with pending proposals, least certain first."""
-    with workspace.database.read() as tx:
-        bundle_id = projects.get(tx).prelabel_bundle_id
-        if bundle_id is None:
-            raise NotReadyError("There are no proposals to review yet. Run pre-labelling first.")
-        return predictions.review_queue(tx, bundle_id=bundle_id, limit=limit, offset=offset)
-
-
-def visible_proposals(
-    proposals: Sequence[StoredPrediction], human: Sequence[Annotation]
-) -> list[StoredPrediction]:
-    """The proposals that do not repeat what a person already boxed."""
-    return [p for p in proposals if not any(_is_same_object(p, box) for box in human)]
-
-
-def _is_same_object(proposal: StoredPrediction, annotation: Annotation) -> bool:
-    if proposal.category_id != annotation.category_id:
-        return False
-    return intersection_over_union(proposal.box, annotation.box) >= SAME_OBJECT_IOU
-
-
-def _accept(
+def accept_in(
     tx: Transaction, proposal: StoredPrediction, *, uid: str, author: str, at: datetime
 ) -> Annotation:
+    """`accept` within somebody's transaction."""
     made = _made_before(tx, proposal, Verdict.ACCEPTED)
     if made is not None:
         return made

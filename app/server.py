@@ -24,18 +24,25 @@ from app.errors import AppError
 from app.fiftyone.errors import FiftyOneError
 from app.fiftyone.service import FiftyOneService
 from app.routes.browse import browse_router
+from app.routes.classes import classes_router
 from app.routes.fiftyone import fiftyone_router
+from app.routes.history import history_router
 from app.routes.images import images_router
 from app.routes.labels import labels_router
 from app.routes.login import login_router
+from app.routes.notes import notes_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
+from app.routes.review_audit import audit_router
+from app.routes.review_effort import effort_router
+from app.routes.review_grid import grid_router
 from app.security import Gate, SecurityMiddleware
 from app.settings import Settings, default_author
 from app.supervisor import Supervisor
-from app.ui.canvas.component import STATIC_DIR, STATIC_URL
+from app.ui.canvas import component as canvas
 from app.ui.export_tab import exports_dir
 from app.ui.main import build_blocks
+from app.ui.panels import component as panels
 from app.ui.theme import CSS, theme
 from app.workspace import ServerLock, Workspace
 
@@ -71,11 +78,19 @@ def create_api(
         images_router(workspace),
         labels_router(workspace, author),
         review_router(workspace, author),
+        grid_router(workspace, author),
+        audit_router(workspace, author),
+        effort_router(workspace, author),
         browse_router(workspace),
+        classes_router(workspace, author),
+        history_router(workspace, author),
+        notes_router(workspace, author),
         fiftyone_router(workspace, fiftyone or fiftyone_service(workspace, settings), author),
     ):
         api.include_router(router)
-    api.mount(STATIC_URL, _Static(directory=STATIC_DIR), name="canvas")
+    for module in (canvas, panels):
+        name = module.STATIC_URL.rpartition("/")[2]
+        api.mount(module.STATIC_URL, _Static(directory=module.STATIC_DIR), name=name)
     return api
 
 

@@ -98,7 +98,7 @@ def choose_backbone(workspace: Workspace, asked: str = AUTO) -> BackboneChoice:
 def _explicit(remembered: str | None, asked: str) -> BackboneChoice:
     if asked == remembered:
         return BackboneChoice(asked, "as asked")
-    if asked != NANO and not is_available_locally(asked) and not can_download(asked):
+    if not is_available_locally(asked) and not can_download(asked):
         # Said before it is remembered: a slip of the pen must not stick to the workspace.
         raise SettingsError(
             f"Backbone '{asked}' is neither on this machine nor can it be downloaded. Connect once "

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import NotReadyError
+from app.showing import not_boxed
 from sdpt_engine.types import FEW_IMAGES
 from storage import annotations, categories, images, predictions
 from storage.database import Transaction
@@ -20,7 +21,11 @@ _PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """An image with its human boxes, and the proposals on it that a person rejected."""
+    """An image with its human boxes, and the proposals on it that a person turned down.
+
+    A rejected proposal, or one whose class was corrected, is a hard negative of its class, unless a
+    human box of that class lies there: then only its place was wrong.
+    """
 
     relative_path: str
     boxes: tuple[Box, ...]
@@ -47,7 +52,7 @@ def collect_labelled(tx: Transaction) -> list[LabelledImage]:
         chosen = [image for image in _all_of(tx, state) if image.relative_path not in known]
         boxes = annotations.for_images(tx, [image.id for image in chosen])
         found += [
-            _labelled(image, boxes[image.id], predictions.rejected_for_image(tx, image.id))
+            _labelled(image, boxes[image.id], predictions.turned_down_for_image(tx, image.id))
             for image in chosen
         ]
     return sorted(found, key=lambda item: item.relative_path)
@@ -130,8 +135,9 @@ def _all_of(tx: Transaction, state: ImageFilter) -> list[Image]:
 
 
 def _labelled(
-    image: Image, boxes: Sequence[Annotation], rejected: Sequence[StoredPrediction]
+    image: Image, boxes: Sequence[Annotation], turned_down: Sequence[StoredPrediction]
 ) -> LabelledImage:
+    rejected = not_boxed(turned_down, boxes)
     return LabelledImage(
         relative_path=image.relative_path,
         boxes=tuple(a.box for a in boxes),

@@ -14,6 +14,7 @@ from app.comparison import Comparison, compare
 from app.convert import example, metrics_json, number_or_none, snapshot_classes
 from app.errors import NotReadyError
 from app.job_context import JobContext, JobStopped, job_dir
+from app.measuring_jobs import keep_judged
 from app.readiness import readiness
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, freeze, read_snapshot, write_snapshot
 from app.workspace import Workspace
@@ -222,6 +223,15 @@ def _finish(
             steps=result.steps,
             job_id=job.id,
             at=at,
+        )
+        snapshot = read_snapshot(context.job_dir / SNAPSHOT_NAME)
+        keep_judged(
+            tx,
+            bundle.id,
+            context.workspace,
+            judged=result.judged,
+            labelled=(*snapshot.train, *snapshot.held_out),
+            classes=snapshot_classes(snapshot.classes),
         )
         if comparison.is_better:
             bundles.adopt(tx, bundle.id, at)

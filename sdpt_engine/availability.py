@@ -8,11 +8,15 @@ from pathlib import Path
 from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
 
 CONFIG_FILE = "config.json"
+SHIPPED_PX = {"nano": 320, "nano-448": 448}
+"""Detectors that come with the package, and the longest side in pixels that each sees an image at."""
 _WEIGHT_FILES = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 
 
 def is_available_locally(name: str) -> bool:
-    """Whether a folder or the local cache holds the weights of `name`."""
+    """Whether the weights of `name` come with the package, or lie in a folder or in the local cache."""
+    if name in SHIPPED_PX:
+        return True
     folder = Path(name)
     if folder.is_dir():
         return (folder / CONFIG_FILE).is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,10 @@ MATCH_IOU = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A score in 0..1 and what it gives on held-out images; without any box of the class, nan."""
+    """A score in 0..1 and what it gives on held-out images; without any box of the class, nan.
+
+    A class that cannot be measured takes the score that is best for all classes together.
+    """
 
     score: float
     precision: float
@@ -29,20 +33,45 @@ def best_thresholds(
     predictions: Sequence[Prediction], examples: Sequence[Example], num_classes: int
 ) -> list[Threshold]:
     """One threshold per class, by the largest F1 at IoU .5."""
-    return [_best(predictions, examples, label) for label in range(num_classes)]
+    ranked = [_Ranked.of(predictions, examples, label) for label in range(num_classes)]
+    pooled = _best(_Ranked.together(ranked))
+    unmeasured = UNMEASURED_THRESHOLD if pooled is None else pooled.score
+    return [_best(mine) or Threshold(unmeasured, math.nan, math.nan) for mine in ranked]
 
 
-def _best(predictions: Sequence[Prediction], examples: Sequence[Example], label: int) -> Threshold:
-    scores: list[float] = []
-    hits: list[bool] = []
-    num_true = 0
-    for found, example in zip(predictions, examples, strict=True):
-        mine, truth = found.labels == label, example.boxes[example.labels == label]
-        num_true += len(truth)
-        scores += found.scores[mine].tolist()
-        hits += true_positives(found.boxes[mine], truth).tolist()
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """Scores of proposals, whether each found a true box, and how many of these there are."""
+
+    scores: list[float]
+    hits: list[bool]
+    num_true: int
+
+    @staticmethod
+    def of(predictions: Sequence[Prediction], examples: Sequence[Example], label: int) -> _Ranked:
+        scores: list[float] = []
+        hits: list[bool] = []
+        num_true = 0
+        for found, example in zip(predictions, examples, strict=True):
+            mine, truth = found.labels == label, example.boxes[example.labels == label]
+            num_true += len(truth)
+            scores += found.scores[mine].tolist()
+            hits += true_positives(found.boxes[mine], truth).tolist()
+        return _Ranked(scores, hits, num_true)
+
+    @staticmethod
+    def together(parts: Sequence[_Ranked]) -> _Ranked:
+        return _Ranked(
+            [score for part in parts for score in part.scores],
+            [hit for part in parts for hit in part.hits],
+            sum(part.num_true for part in parts),
+        )
+
+
+def _best(found: _Ranked) -> Threshold | None:
+    scores, hits, num_true = found.scores, found.hits, found.num_true
     if not num_true or not scores:
-        return Threshold(UNMEASURED_THRESHOLD, float("nan"), float("nan"))
+        return None
     order = np.argsort(-np.asarray(scores), kind="stable")
     ranked = np.asarray(scores)[order]
     correct = np.asarray(hits)[order].cumsum()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from sqlalchemy import func, insert, select
-from sqlalchemy import update as sql_update
 
-from storage import records
+from storage import changes, records
 from storage.database import Transaction
 from storage.errors import ConflictError, InvalidBoxError, NotFoundError
+from storage.history_types import ChangeKind
 from storage.models import (
     AnnotationEventRow,
     AnnotationRow,
@@ -46,6 +45,19 @@ def for_images(tx: Transaction, image_ids: Sequence[int]) -> dict[int, list[Anno
         for row in rows:
             found[row.image_id].append(records.annotation(row))
     return found
+
+
+def of_category(
+    tx: Transaction, category_id: int, *, after_id: int = 0, limit: int = 100
+) -> list[Annotation]:
+    """A page of the boxes of a class, by id."""
+    query = (
+        select(AnnotationRow)
+        .where(AnnotationRow.category_id == category_id, AnnotationRow.id > after_id)
+        .order_by(AnnotationRow.id)
+        .limit(limit)
+    )
+    return [records.annotation(row) for row in tx.scalars(query)]
 
 
 def find(tx: Transaction, uid: str) -> Annotation | None:
@@ -113,10 +125,24 @@ def create(
 
 
 def create_many(
-    tx: Transaction, new: Iterable[Mapping[str, Any]], *, author: str, at: datetime
+    tx: Transaction,
+    new: Iterable[Mapping[str, Any]],
+    *,
+    author: str,
+    at: datetime,
+    source: str | None = None,
 ) -> int:
     """Add checked boxes in bulk: mappings with uid, image_id, category_id, origin, box, and id
-    where a deleted box is to get its old id back."""
+    where a deleted box is to get its old id back. `source` is where they come from, for the history."""
+    with changes.recorded(tx, ChangeKind.ADD, "", author=author, at=at) as deed:
+        number = _create_many(tx, new, author=author, at=at)
+        deed.text = f"Added {number} boxes" + (f" of '{source}'" if source else "")
+    return number
+
+
+def _create_many(
+    tx: Transaction, new: Iterable[Mapping[str, Any]], *, author: str, at: datetime
+) -> int:
     number = 0
     remaining = iter(new)
     while chunk := list(islice(remaining, 2_000)):
@@ -178,33 +204,6 @@ def update(
     after = records.annotation(row)
     _log(tx, "update", before=before, after=after, author=author, at=at)
     return after
-
-
-def move_to_category(
-    tx: Transaction, *, source_id: int, into_id: int, author: str, at: datetime
-) -> int:
-    """Give every box of one class to another, in bulk; each move is in the history."""
-    rows = tx.scalars(select(AnnotationRow).filter_by(category_id=source_id)).all()
-    before = [records.annotation(row) for row in rows]
-    tx.execute(
-        sql_update(AnnotationRow)
-        .where(AnnotationRow.category_id == source_id)
-        .values(
-            category_id=into_id, revision=AnnotationRow.revision + 1, author=author, updated_at=at
-        )
-        .execution_options(synchronize_session=False)
-    )
-    tx.expire_all()
-    moved = [
-        replace(b, category_id=into_id, revision=b.revision + 1, author=author, updated_at=at)
-        for b in before
-    ]
-    if moved:
-        lines = zip(before, moved, strict=True)
-        tx.execute(
-            insert(AnnotationEventRow), [_event("update", b, a, author, at) for b, a in lines]
-        )
-    return len(moved)
 
 
 def delete(tx: Transaction, uid: str, *, author: str, at: datetime) -> Annotation:

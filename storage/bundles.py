@@ -106,3 +106,9 @@ def zero_shot(tx: Transaction, backbone: str, digest: str, at: datetime) -> Bund
         backbone_digest=digest,
         at=at,
     )
+
+
+def set_thresholds(tx: Transaction, bundle_id: int, thresholds: Mapping[str, float]) -> None:
+    """The score per class id (as text) from which its proposals are worth showing."""
+    values = {"thresholds": dict(thresholds)}
+    tx.execute(update(BundleRow).where(BundleRow.id == bundle_id).values(**values))

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
-from storage import records
-from storage.annotations import move_to_category
+from storage import palette, records
 from storage.database import Transaction
-from storage.errors import CategoryInUseError, InvalidNameError, NotFoundError
-from storage.models import AnnotationRow, CategoryRow, PredictionRow
+from storage.errors import InvalidNameError, NotFoundError
+from storage.models import CategoryRow
 from storage.types import Category
 
 _LONGEST_NAME = 200
-# Okabe and Ito's palette: told apart with every common kind of colour blindness.
-_COLORS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#999999")
 
 
 def list_all(tx: Transaction) -> list[Category]:
@@ -53,7 +49,7 @@ def add(
         name=name,
         folded_name=_folded(name),
         prompt_text=_checked_prompt(prompt_text if prompt_text is not None else name),
-        color=_checked_color(color or _COLORS[position % len(_COLORS)]),
+        color=_checked_color(color or palette.next_color([c.color for c in list_all(tx)])),
         position=position,
     )
     tx.add(row)
@@ -82,34 +78,6 @@ def set_color(tx: Transaction, category_id: int, color: str) -> Category:
     row.color = _checked_color(color)
     tx.flush()
     return records.category(row)
-
-
-def merge(tx: Transaction, source: str, into: str, *, author: str, at: datetime) -> Category:
-    """Give every box and proposal of `source` to `into`, then remove `source`."""
-    old, new = named(tx, source), named(tx, into)
-    if old.id == new.id:
-        raise InvalidNameError(f"'{source}' and '{into}' are the same class; nothing to merge.")
-    move_to_category(tx, source_id=old.id, into_id=new.id, author=author, at=at)
-    tx.execute(
-        update(PredictionRow).where(PredictionRow.category_id == old.id).values(category_id=new.id)
-    )
-    tx.delete(_row(tx, old.id))
-    tx.flush()
-    return new
-
-
-def remove(tx: Transaction, category_id: int) -> None:
-    """Remove a class that no human box uses; its proposals go with it."""
-    row = _row(tx, category_id)
-    used = tx.scalar(select(func.count()).select_from(AnnotationRow).filter_by(category_id=row.id))
-    if used:
-        raise CategoryInUseError(
-            f"Class '{row.name}' cannot be removed: {used} boxes use it. Merge it into another "
-            "class, or delete these boxes first."
-        )
-    tx.query(PredictionRow).filter_by(category_id=row.id).delete()
-    tx.delete(row)
-    tx.flush()
 
 
 def reorder(tx: Transaction, category_ids: Sequence[int]) -> None:
@@ -151,15 +119,15 @@ def _checked_name(tx: Transaction, name: str, *, but_for: int | None = None) -> 
     return name
 
 
-def _checked_prompt(text: str) -> str:
-    text = " ".join(text.split())
-    if not text:
+def _checked_prompt(words: str) -> str:
+    words = " ".join(words.split())
+    if not words:
         raise InvalidNameError("The prompt text of a class is what the model reads; it is empty.")
-    if len(text) > _LONGEST_NAME:
+    if len(words) > _LONGEST_NAME:
         raise InvalidNameError(
-            f"The prompt text '{text[:30]}…' has {len(text)} characters; {_LONGEST_NAME} is the most."
+            f"The prompt text '{words[:30]}…' has {len(words)} characters; {_LONGEST_NAME} is the most."
         )
-    return text
+    return words
 
 
 def _checked_color(color: str) -> str:

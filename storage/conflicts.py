@@ -7,11 +7,13 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from storage import annotations, records
+from storage import annotations, predictions, records
 from storage.database import Transaction
 from storage.errors import ConflictError, NotFoundError
-from storage.models import ConflictRow
-from storage.types import Box, Conflict, ConflictChoice, Origin
+from storage.models import CategoryRow, ConflictRow
+from storage.types import Annotation, Box, Conflict, ConflictChoice, Origin, Verdict
+
+Version = tuple[Box, int]  # where a box is, and its class
 
 
 def note(
@@ -50,36 +52,73 @@ def settle(
         raise NotFoundError(f"There is no conflict {conflict_id}.")
     if row.settled_at is not None:
         raise ConflictError(f"Conflict {conflict_id} was decided before: '{row.choice}'.")
-    if choice is not ConflictChoice.HERE:
-        _take(tx, records.conflict(row), choice, author=author, at=at)
+    _carry_out(tx, records.conflict(row), choice, author=author, at=at)
     row.settled_at, row.choice = at, choice.value
     tx.flush()
     return records.conflict(row)
 
 
-def _take(
+def _carry_out(
     tx: Transaction, conflict: Conflict, choice: ConflictChoice, *, author: str, at: datetime
 ) -> None:
-    uid, theirs = conflict.annotation_uid, conflict.theirs
-    here = annotations.find(tx, uid)
-    if theirs is None:  # deleted there: to keep both is to keep ours
-        if choice is ConflictChoice.THEIRS and here is not None:
-            annotations.delete(tx, uid, author=author, at=at)
-        return
-    box: Box = (theirs["box"][0], theirs["box"][1], theirs["box"][2], theirs["box"][3])
-    category_id = int(theirs["category_id"])
-    if here is not None and choice is ConflictChoice.BOTH:
+    uid, here = conflict.annotation_uid, annotations.find(tx, conflict.annotation_uid)
+    ours = None if here is None else (here.box, here.category_id)
+    theirs = None if conflict.theirs is None else _version(conflict.theirs)
+    if choice is ConflictChoice.BOTH and ours is not None and theirs is not None:
         annotations.create(
             tx,
             uid=uuid4().hex,
             image_id=conflict.image_id,
-            box=box,
-            category_id=category_id,
+            box=theirs[0],
+            category_id=theirs[1],
             origin=Origin.DRAWN,
             author=author,
             at=at,
         )
         return
-    if here is None:
+    if choice is ConflictChoice.HERE:
+        # The other version happens and is taken back, so that the history has it. Where a class of
+        # the two is gone since, the history cannot go through it: then the conflict alone keeps it.
+        if theirs is not None and not _are_classes_there(tx, uid, theirs):
+            return
+        _become(tx, uid, theirs, author=f"{author} ({conflict.source})", at=at)
+        _become(tx, uid, ours, author=author, at=at)
+    elif choice is ConflictChoice.THEIRS or ours is None:
+        _become(tx, uid, theirs, author=author, at=at)
+
+
+def _version(theirs: Mapping[str, Any]) -> Version:
+    x1, y1, x2, y2 = theirs["box"]
+    return (x1, y1, x2, y2), int(theirs["category_id"])
+
+
+def _are_classes_there(tx: Transaction, uid: str, theirs: Version) -> bool:
+    last = annotations.history_of(tx, uid)[-1]
+    wanted = {
+        theirs[1],
+        *(state["category_id"] for state in (last.before, last.after) if state is not None),
+    }
+    return all(tx.get(CategoryRow, category_id) is not None for category_id in wanted)
+
+
+def _become(
+    tx: Transaction, uid: str, version: Version | None, *, author: str, at: datetime
+) -> None:
+    """Bring a box to a version, or delete it; the proposal that it came from is judged alike."""
+    found = annotations.find(tx, uid)
+    if version is None:
+        if found is not None:
+            annotations.delete(tx, uid, author=author, at=at)
+            _judge(tx, found, Verdict.REJECTED, at)
+        return
+    if found is None:
         annotations.restore(tx, uid, author=author, at=at)
-    annotations.update(tx, uid, author=author, at=at, box=box, category_id=category_id)
+    box, category_id = version
+    now = annotations.update(tx, uid, author=author, at=at, box=box, category_id=category_id)
+    is_as_proposed = now.origin is Origin.ACCEPTED
+    _judge(tx, now, Verdict.ACCEPTED if is_as_proposed else Verdict.CORRECTED, at)
+
+
+def _judge(tx: Transaction, box: Annotation, verdict: Verdict, at: datetime) -> None:
+    if box.prediction_id is not None:
+        predictions.judge(tx, box.prediction_id, verdict, at)

@@ -23,7 +23,22 @@ from storage.migrations.upgrade import upgrade
 Transaction = Session
 
 _BUSY_TIMEOUT_S = 30.0
-_PEOPLE_S_TABLES = frozenset({"annotation", "annotation_event", "category", "conflict"})
+_PEOPLE_S_TABLES = frozenset(
+    {
+        "annotation",
+        "annotation_event",
+        "audit",
+        "audit_image",
+        "category",
+        "change",
+        "changed_row",
+        "class_threshold",
+        "conflict",
+        "effort",
+        "image_note",
+        "review_setting",
+    }
+)
 _PEOPLE_S_COLUMNS = frozenset({"reviewed_at", "skipped_at", "is_flagged"})
 _WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 _SCHEMA_CHANGES = frozenset(

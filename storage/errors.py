@@ -6,7 +6,6 @@
     ├── NotFoundError           no such row
     ├── InvalidNameError        a class name, prompt text or colour that cannot be used
     ├── InvalidBoxError         not finite, too small, or outside its image
-    ├── CategoryInUseError      a class that still has boxes cannot be removed
     ├── ConflictError           the row changed meanwhile, or another stands in the way
     ├── LeaseLostError          the job now belongs to another worker, or is over
     ├── ImportFileError         a COCO or YOLO data set that cannot be taken in
@@ -38,10 +37,6 @@ class InvalidNameError(StorageError):
 
 class InvalidBoxError(StorageError):
     """Not finite, too small, or outside its image."""
-
-
-class CategoryInUseError(StorageError):
-    """A class that still has boxes cannot be removed."""
 
 
 class ConflictError(StorageError):

@@ -14,6 +14,7 @@ from storage.database import Transaction
 from storage.errors import ConflictError, NotFoundError
 from storage.models import (
     AnnotationRow,
+    ImageNoteRow,
     ImageProblemRow,
     ImageRow,
     PredictionRow,
@@ -92,10 +93,17 @@ def list_page(
 
 
 def list_ids(
-    tx: Transaction, *, state: ImageFilter = ImageFilter.ALL, query: str | None = None
+    tx: Transaction,
+    *,
+    state: ImageFilter = ImageFilter.ALL,
+    query: str | None = None,
+    also: Sequence[ColumnElement[bool]] = (),
 ) -> list[int]:
-    """The ids of all images in that state in order: cheap enough to send for 100,000 of them."""
-    statement = select(ImageRow.id).where(*_conditions(state, query))
+    """The ids of all images in that state in order: cheap enough to send for 100,000 of them.
+
+    `also` narrows the list further; see `image_search`.
+    """
+    statement = select(ImageRow.id).where(*_conditions(state, query), *also)
     return list(tx.scalars(statement.order_by(*_order(state))))
 
 
@@ -250,6 +258,9 @@ def _of_state(state: ImageFilter) -> list[ColumnElement[bool]]:
             ImageRow.reviewed_at.is_(None),
             ImageRow.skipped_at.is_(None),
         ],
+        ImageFilter.FLAGGED: [ImageRow.is_flagged.is_(True)],
+        ImageFilter.COMMENTED: [exists().where(ImageNoteRow.image_id == ImageRow.id)],
+        ImageFilter.HAS_NONE: [~is_labelled, ImageRow.reviewed_at.is_not(None)],
     }
     return [ImageRow.missing_at.is_(None), *of_state[state]]
 

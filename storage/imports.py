@@ -196,7 +196,8 @@ def _store_human(
         else:
             new.append(box)
     ids_before = _ids_before(tx, new)
-    annotations.create_many(tx, [_row(box, ids_before) for box in new], author=author, at=at)
+    rows = [_row(box, ids_before) for box in new]
+    annotations.create_many(tx, rows, author=author, at=at, source=dataset.source)
     for picture, image in zip(dataset.images, matched, strict=True):
         if picture.is_reviewed is not False and image.reviewed_at is None:
             images.mark_reviewed(tx, image.id, at)

@@ -26,7 +26,11 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON(none_as_null=True)}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcTime,
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+    }
 
 
 # Exported ids must never be used twice, not even after the row with the highest one is deleted.
@@ -74,6 +78,14 @@ class ImageRow(Base):
     missing_at: Mapped[datetime | None]
     is_flagged: Mapped[bool]
     created_at: Mapped[datetime]
+
+
+class ImageNoteRow(Base):
+    __tablename__ = "image_note"
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    text: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]
 
 
 class ImageProblemRow(Base):
@@ -129,6 +141,42 @@ class AnnotationEventRow(Base):
     after: Mapped[dict[str, Any] | None]
 
 
+class ChangeRow(Base):
+    """One deed that touched much at once, or a moment that a person named.
+
+    Its events are those after `first_event_id` up to `last_event_id`. Classes are kept by id, as they were
+    before and after, where they differ.
+    """
+
+    __tablename__ = "change"
+    __table_args__ = (
+        Index("ix_change_last_event", "last_event_id"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    author: Mapped[str]
+    kind: Mapped[str]
+    text: Mapped[str]
+    first_event_id: Mapped[int]
+    last_event_id: Mapped[int]
+    undoes: Mapped[int | None]
+    details: Mapped[dict[str, Any]]
+    classes_before: Mapped[dict[str, Any]]
+    classes_after: Mapped[dict[str, Any]]
+
+
+class ChangedRowRow(Base):
+    """What a row of another table held before a change; NULL where there was none."""
+
+    __tablename__ = "changed_row"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+    change_id: Mapped[int] = mapped_column(ForeignKey("change.id"), primary_key=True)
+    part: Mapped[str] = mapped_column(primary_key=True)
+    row_id: Mapped[int] = mapped_column(primary_key=True)
+    before: Mapped[str | None]
+
+
 class BundleRow(Base):
     __tablename__ = "bundle"
     __table_args__ = (_NEVER_REUSED,)
@@ -153,6 +201,7 @@ class PredictionRow(_BoxColumns, Base):
         Index("ix_prediction_image", "image_id", "bundle_id"),
         Index("ix_prediction_queue", "bundle_id", "verdict", "image_id", "score"),
         Index("ix_prediction_category", "category_id"),
+        Index("ix_prediction_shown", "bundle_id", "category_id", "score"),
         _NEVER_REUSED,
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -162,6 +211,7 @@ class PredictionRow(_BoxColumns, Base):
     score: Mapped[float]
     verdict: Mapped[str]
     judged_at: Mapped[datetime | None]
+    duplicate_of: Mapped[int | None]
 
 
 class PredictionRunRow(Base):
@@ -171,6 +221,96 @@ class PredictionRunRow(Base):
     bundle_id: Mapped[int] = mapped_column(ForeignKey("bundle.id"), primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
     at: Mapped[datetime]
+
+
+class ClassThresholdRow(Base):
+    """The score from which a person wants to see a class of a bundle, in place of the bundle's own."""
+
+    __tablename__ = "class_threshold"
+    bundle_id: Mapped[int] = mapped_column(primary_key=True)
+    category_id: Mapped[int] = mapped_column(primary_key=True)
+    score: Mapped[float]
+    set_at: Mapped[datetime]
+
+
+class ReviewSettingRow(Base):
+    """How the queue is ordered; there is one row at most."""
+
+    __tablename__ = "review_setting"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    queue_order: Mapped[str]
+    category_id: Mapped[int | None]
+    like_prediction_id: Mapped[int | None]
+    seed: Mapped[int]
+    merges_duplicates: Mapped[bool]
+
+
+class MeasuredProposalRow(Base):
+    """What a bundle proposed on an image whose boxes are known; `iou` with the box it found, or 0."""
+
+    __tablename__ = "measured_proposal"
+    __table_args__ = (
+        Index("ix_measured_proposal_bundle", "bundle_id", "image_id"),
+        _NEVER_REUSED,
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    bundle_id: Mapped[int]
+    image_id: Mapped[int]
+    category_id: Mapped[int]
+    score: Mapped[float]
+    iou: Mapped[float]
+
+
+class MeasuredTruthRow(Base):
+    """How many boxes such an image has of a class; nought counts too."""
+
+    __tablename__ = "measured_truth"
+    bundle_id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(primary_key=True)
+    category_id: Mapped[int] = mapped_column(primary_key=True)
+    num_boxes: Mapped[int]
+
+
+class EffortRow(Base):
+    """Seconds that a person spent on an image up to an action; pauses are cut off."""
+
+    __tablename__ = "effort"
+    __table_args__ = (Index("ix_effort_help", "has_help", "action"),)
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    author: Mapped[str]
+    image_id: Mapped[int]
+    action: Mapped[str]
+    seconds: Mapped[float]
+    num_boxes: Mapped[int]
+    has_help: Mapped[bool]
+
+
+class AuditRow(Base):
+    """A blind audit: which finished images were drawn by lot, and what it came to."""
+
+    __tablename__ = "audit"
+    __table_args__ = (_NEVER_REUSED,)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    author: Mapped[str]
+    seed: Mapped[int]
+    num_done: Mapped[int]
+    finished_at: Mapped[datetime | None]
+    result: Mapped[dict[str, Any] | None]
+
+
+class AuditImageRow(Base):
+    """An image of an audit: the labels as they were, the boxes drawn blind, and what was settled."""
+
+    __tablename__ = "audit_image"
+    audit_id: Mapped[int] = mapped_column(ForeignKey("audit.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int]
+    at: Mapped[datetime | None]
+    labels: Mapped[list[Any] | None]
+    blind: Mapped[list[Any] | None]
+    label_is_right: Mapped[list[Any] | None]
 
 
 class ConflictRow(Base):

@@ -7,19 +7,18 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from storage import records
 from storage.database import Transaction
 from storage.errors import InvalidBoxError, NotFoundError
+from storage.merging import leaders
 from storage.models import CategoryRow, ImageRow, PredictionRow, PredictionRunRow
 from storage.types import (
     Box,
     NewPrediction,
     PredictionCounts,
-    QueuedImage,
-    QueueOrder,
     StoredPrediction,
     Verdict,
 )
@@ -61,6 +60,12 @@ def rejected_for_image(tx: Transaction, image_id: int) -> list[StoredPrediction]
     return for_image(tx, image_id, verdict=Verdict.REJECTED)
 
 
+def turned_down_for_image(tx: Transaction, image_id: int) -> list[StoredPrediction]:
+    """What people rejected or took with another box or class, whichever bundle proposed it."""
+    corrected = for_image(tx, image_id, verdict=Verdict.CORRECTED)
+    return rejected_for_image(tx, image_id) + corrected
+
+
 def replace_for_image(
     tx: Transaction,
     *,
@@ -76,7 +81,8 @@ def replace_for_image(
     """
     of_run = (PredictionRow.bundle_id == bundle_id, PredictionRow.image_id == image_id)
     tx.execute(delete(PredictionRow).where(*of_run, PredictionRow.verdict == Verdict.PENDING.value))
-    judged = {(p.category_id, p.box) for p in for_image(tx, image_id, bundle_id=bundle_id)}
+    before = for_image(tx, image_id, bundle_id=bundle_id)
+    judged = {(p.category_id, p.box) for p in before}
     rows = [
         {
             "image_id": image_id,
@@ -90,9 +96,29 @@ def replace_for_image(
         if (category_id, box) not in judged
     ]
     if rows:
-        tx.execute(insert(PredictionRow), rows)
+        _insert(tx, rows, before)
     _record_run(tx, bundle_id, image_id, at)
     return len(rows)
+
+
+def _insert(
+    tx: Transaction, rows: Sequence[dict[str, Any]], judged: Sequence[StoredPrediction]
+) -> None:
+    """Store proposals, each with the one that it repeats (judged ones lead, then the surest)."""
+    rows = sorted(rows, key=lambda row: -row["score"])
+    new_ids = tx.scalars(
+        insert(PredictionRow).returning(PredictionRow.id, sort_by_parameter_order=True), rows
+    )
+    ids = [*(p.id for p in judged), *new_ids]
+    boxes = [*(p.box for p in judged), *((r["x1"], r["y1"], r["x2"], r["y2"]) for r in rows)]
+    classes = [*(p.category_id for p in judged), *(row["category_id"] for row in rows)]
+    repeated = [
+        {"id": id_, "duplicate_of": ids[leader]}
+        for id_, leader in list(zip(ids, leaders(boxes, classes), strict=True))[len(judged) :]
+        if leader is not None
+    ]
+    if repeated:
+        tx.execute(update(PredictionRow), repeated)
 
 
 def done_image_ids(tx: Transaction, bundle_id: int, since: datetime | None = None) -> set[int]:
@@ -114,6 +140,16 @@ def judge(
         .values(verdict=verdict.value, judged_at=judged_at)
     )
     return get(tx, prediction_id)
+
+
+def last_rejected(tx: Transaction) -> int | None:
+    """The proposal that a person turned down last."""
+    newest = (
+        select(PredictionRow.id)
+        .where(PredictionRow.verdict == Verdict.REJECTED.value)
+        .order_by(PredictionRow.judged_at.desc(), PredictionRow.id.desc())
+    )
+    return tx.scalar(newest.limit(1))
 
 
 def judged_times(tx: Transaction, limit: int) -> list[datetime]:
@@ -152,47 +188,6 @@ def counts(tx: Transaction, bundle_id: int) -> PredictionCounts:
         rejected=found.get(Verdict.REJECTED, 0),
         num_images=tx.scalar(runs) or 0,
     )
-
-
-def review_queue(
-    tx: Transaction,
-    *,
-    bundle_id: int,
-    order: QueueOrder | str = QueueOrder.LEAST_CERTAIN,
-    limit: int = 100,
-    offset: int = 0,
-    min_score: float = 0.0,
-) -> list[QueuedImage]:
-    """The images whose proposals wait for a person; not reviewed, skipped or missing ones."""
-    # 1 at a score of one half, 0 at a score of nought or one
-    uncertainty = func.max(1.0 - func.abs(2.0 * PredictionRow.score - 1.0))
-    number = func.count()
-    statement = (
-        select(PredictionRow.image_id, uncertainty, number)
-        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
-        .where(PredictionRow.bundle_id == bundle_id)
-        .where(PredictionRow.verdict == Verdict.PENDING.value)
-        .where(PredictionRow.score >= min_score)
-        .where(ImageRow.reviewed_at.is_(None), ImageRow.skipped_at.is_(None))
-        .where(ImageRow.missing_at.is_(None))
-        .group_by(PredictionRow.image_id)
-        .order_by(_ordering(QueueOrder(order), uncertainty, number), PredictionRow.image_id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return [QueuedImage(*row) for row in tx.execute(statement)]
-
-
-def _ordering(
-    order: QueueOrder, uncertainty: ColumnElement[float], number: ColumnElement[int]
-) -> ColumnElement[Any]:
-    orders: dict[QueueOrder, ColumnElement[Any]] = {
-        QueueOrder.LEAST_CERTAIN: uncertainty.desc(),
-        QueueOrder.MOST_CERTAIN: uncertainty.asc(),
-        QueueOrder.MOST_PROPOSALS: number.desc(),
-        QueueOrder.PATH: func.max(ImageRow.relative_path).asc(),
-    }
-    return orders[order]
 
 
 def _storable(

@@ -77,6 +77,7 @@ class EventAction(StrEnum):
 class ImageFilter(StrEnum):
     """Which images to list. All but `MISSING` leave out images whose file has vanished.
 
+    `HAS_NONE` are images that are done and hold no box.
     `UNLABELLED`, `WITH_PROPOSALS` and `SUGGESTED` are work still to do, so they leave out skipped
     images too. `SUGGESTED` is in the order of the suggestion, the others are by path.
     """
@@ -90,6 +91,9 @@ class ImageFilter(StrEnum):
     SKIPPED = "skipped"
     MISSING = "missing"
     SUGGESTED = "suggested"
+    FLAGGED = "flagged"
+    COMMENTED = "commented"
+    HAS_NONE = "has_none"
 
 
 class ConflictChoice(StrEnum):
@@ -98,15 +102,6 @@ class ConflictChoice(StrEnum):
     HERE = "here"
     THEIRS = "theirs"
     BOTH = "both"
-
-
-class QueueOrder(StrEnum):
-    """The order in which proposals are shown for review."""
-
-    LEAST_CERTAIN = "least_certain"
-    MOST_CERTAIN = "most_certain"
-    MOST_PROPOSALS = "most_proposals"
-    PATH = "path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,15 +231,6 @@ class StoredPrediction:
     score: float
     verdict: Verdict
     judged_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedImage:
-    """An image that waits for review. `uncertainty` in 0..1 is that of its least sure proposal."""
-
-    image_id: int
-    uncertainty: float
-    num_pending: int
 
 
 @dataclass(frozen=True, slots=True)

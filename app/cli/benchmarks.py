@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.frame import AsJson, Debug, new_typer, percent, show
+from app.cli.frame import AsJson, Debug, Device, new_typer, percent, show
 
 bench = new_typer()
 
@@ -80,6 +80,32 @@ def scale(
     lines += [
         f"{name:<14} {done[name]:>9.1f}   (at most {most:g})" for name, most in TARGETS.items()
     ]
+    show(done, "\n".join(lines), as_json=as_json)
+
+
+@bench.command("history")
+def history(
+    num_images: Annotated[int, typer.Option("--images", min=10, help="Images.")] = 10_000,
+    boxes: Annotated[int, typer.Option("--boxes", min=1, help="Boxes on each.")] = 10,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Merge, difference, restore, undo and removal where each touches every box of a large project.
+
+    \b
+    Example:
+      sdpt-app bench history --images 10000
+    """
+    from app.bench.history import measure_history
+    from app.progress import progress_bar
+
+    with progress_bar("Drawing") as on_progress:
+        done = measure_history(
+            num_images=num_images, boxes_per_image=boxes, on_progress=on_progress
+        )
+    lines = [f"{done['images']} images, {done['boxes']} boxes and as many proposals"]
+    lines += [f"{name:<20} {value:>9.3f} s" for name, value in done.items() if name.endswith("_s")]
+    lines.append(f"{'memory, database':<20} {done['memory_mb']} MB, {done['database_mb']} MB")
     show(done, "\n".join(lines), as_json=as_json)
 
 
@@ -184,6 +210,38 @@ def fiftyone(
     show(done, text, as_json=as_json)
 
 
+@bench.command("duplicates")
+def duplicates(
+    sets: Annotated[
+        list[Path] | None,
+        typer.Option("--set", metavar="DIR", help="images/, train.json, test.json. Repeatable."),
+    ] = None,
+    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Choice, rows and table.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """From which distance on two images are duplicates: copies that are known, among other images.
+
+    \b
+    Example:
+      sdpt-app bench duplicates --output assets/benchmarks/duplicates
+    """
+    from app.bench.duplicates import measure_duplicates
+    from app.bench.duplicates_report import table, write_report
+    from app.demo import ASSETS_DIR
+    from app.progress import progress_bar
+
+    shipped = sorted(path.parent for path in ASSETS_DIR.glob("datasets/*/train.json"))
+    with progress_bar("Embedding") as on_progress:
+        done = measure_duplicates(sets or shipped, backbone=backbone, on_progress=on_progress)
+    if output is not None:
+        write_report(done, output)
+    show({"backbone": done.backbone, "distance": done.distance}, table(done), as_json=as_json)
+
+
 @bench.command("few-shot")
 def few_shot(
     sets: Annotated[
@@ -241,3 +299,118 @@ def few_shot(
     with progress_bar("Runs") as on_progress:
         done = compare_few_shot(wanted, output=output, num_workers=workers, on_progress=on_progress)
     show({"rows": [asdict(row) for row in done.rows]}, done.text, as_json=as_json)
+
+
+@bench.command("nano")
+def nano(
+    backbone: Annotated[
+        str, typer.Option("--backbone", help="nano, or a folder that build_nano wrote.")
+    ] = "nano",
+    font: Annotated[
+        Path | None, typer.Option("--font", metavar="TTF", help="NotoColorEmoji.ttf.")
+    ] = None,
+    fluent: Annotated[
+        Path | None, typer.Option("--fluent", metavar="DIR", help="Fluent Emoji 3D, its assets.")
+    ] = None,
+    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Few-shot seeds.")] = 3,
+    steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of each few-shot run.")] = 60,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Keep the few-shot rows here.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """The figures of nano's model card: composed scenes, recall, few shots, cost.
+
+    Composed scenes need the drawings; `python -m sdpt_engine.pretraining.compose_set --help` says how to
+    fetch them. Without them these figures are left out.
+
+    \b
+    Example:
+      sdpt-app bench nano --font NotoColorEmoji.ttf --fluent package/assets
+    """
+    import tempfile
+    from dataclasses import asdict
+
+    from app.bench.nano import NanoRequest, describe, measure_nano
+    from app.progress import progress_bar
+
+    with tempfile.TemporaryDirectory() as scratch, progress_bar("Few shots") as on_progress:
+        request = NanoRequest(font, fluent, num_seeds, steps, output or Path(scratch))
+        done = measure_nano(
+            request,
+            backbone,
+            on_figure=lambda figure: typer.echo(describe(figure), err=True),
+            on_progress=on_progress,
+        )
+    rows = [{**asdict(figure), "is_met": figure.is_met} for figure in done]
+    missed = sum(figure.is_met is False for figure in done)
+    show({"figures": rows}, f"{len(done)} figures, {missed} below what was asked.", as_json=as_json)
+
+
+@bench.command("effort")
+def effort(
+    sets: Annotated[
+        str,
+        typer.Option("--sets", metavar="A,B", help="Shipped sets, or folders with COCO files."),
+    ] = "bccd,microcontrollers,playing_cards,composed",
+    arms: Annotated[str, typer.Option("--arms", metavar="A,B", help="Ways of working.")] = "all",
+    most_images: Annotated[
+        int | None, typer.Option("--images", min=2, help="At most so many of each set.")
+    ] = None,
+    num_first: Annotated[
+        int, typer.Option("--first", min=2, help="Drawn by hand before the one tuning.")
+    ] = 10,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Tuning steps.")] = None,
+    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Orders of the images.")] = 1,
+    damages: Annotated[
+        str,
+        typer.Option("--damage", metavar="0,0.5,1", help="Share of the backbone that is noise."),
+    ] = "0",
+    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    device: Device = "auto",
+    look_s: Annotated[float, typer.Option("--look-s", help="Seconds to take in an image.")] = 1.5,
+    draw_s: Annotated[float, typer.Option("--draw-s", help="Seconds to draw a box.")] = 7.0,
+    accept_s: Annotated[float, typer.Option("--accept-s", help="To accept a proposal.")] = 1.0,
+    reject_s: Annotated[float, typer.Option("--reject-s", help="To reject one.")] = 1.0,
+    fix_s: Annotated[float, typer.Option("--fix-s", help="To correct one.")] = 4.0,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="DIR", help="Rows, table and plot.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> None:
+    """Human seconds for a whole set: by hand, zero-shot once, tuned once, and the full loop.
+
+    A simulated annotator works at the real application; resumes where it was cut off.
+
+    \b
+    Example:
+      sdpt-app bench effort --sets microcontrollers --images 60
+      sdpt-app bench effort --output assets/benchmarks/effort
+    """
+    from dataclasses import asdict
+
+    from app.bench.effort.command import measure_effort, request
+    from app.bench.effort.times import TimeModel
+    from app.progress import progress_bar
+
+    wanted = request(
+        sets=sets,
+        arms=arms,
+        damages=damages,
+        num_seeds=num_seeds,
+        backbone=backbone,
+        device=device,
+        most_images=most_images,
+        num_first=num_first,
+        steps=steps,
+        times=TimeModel(look_s, draw_s, accept_s, reject_s, fix_s),
+    )
+    with progress_bar("Ways") as on_progress:
+        done = measure_effort(wanted, output=output, on_progress=on_progress)
+    document = {
+        "rows": [asdict(row) for row in done.rows],
+        "bars": [{**asdict(bar), "most": bar.most, "is_met": bar.is_met} for bar in done.bars],
+    }
+    show(document, done.text, as_json=as_json)

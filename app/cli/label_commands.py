@@ -1,4 +1,4 @@
-"""Commands about labels: classes, import, export, status."""
+"""Commands about labels: import, export, status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ class Format(StrEnum):
 
 def register(cli: typer.Typer) -> None:
     cli.command("import")(import_labels)
-    cli.command("classes")(change_classes)
     cli.command("export")(export_labels)
     cli.command("status")(show_status)
 
@@ -100,56 +99,6 @@ def import_labels(
     show(document, text, as_json=as_json)
 
 
-def change_classes(
-    data: Data,
-    add: Annotated[
-        list[str] | None,
-        typer.Option("--add", metavar="NAME[=prompt text]", help="Add a class."),
-    ] = None,
-    rename: Annotated[
-        list[str] | None, typer.Option("--rename", metavar="OLD=NEW", help="Rename a class.")
-    ] = None,
-    merge: Annotated[
-        list[str] | None,
-        typer.Option("--merge", metavar="A=B", help="Give the boxes of A to B, and remove A."),
-    ] = None,
-    workspace: State = None,
-    as_json: AsJson = False,
-    debug: Debug = False,
-) -> None:
-    """List the classes, after adding, renaming and merging in this order.
-
-    \b
-    Example:
-      sdpt-app classes --data ./images --add "cell=round red blood cell"
-    """
-    renames = [_pair("--rename", text) for text in rename or []]
-    merges = [_pair("--merge", text) for text in merge or []]
-    from app.classes import add_class, list_classes, merge_classes, rename_class
-
-    with opened(data, workspace) as found:
-        for text in add or []:
-            name, has_prompt, prompt_text = text.partition("=")
-            add_class(found, name, prompt_text if has_prompt else None)
-        for old, new in renames:
-            rename_class(found, old, new)
-        for source, into in merges:
-            merge_classes(found, source, into)
-        classes = list_classes(found)
-    rows = [
-        {
-            "id": c.id,
-            "name": c.name,
-            "prompt_text": c.prompt_text,
-            "color": c.color,
-            "boxes": num_boxes,
-        }
-        for c, num_boxes in classes
-    ]
-    lines = [f"{r['id']:>4}  {r['name']}  ('{r['prompt_text']}', {r['boxes']} boxes)" for r in rows]
-    show({"classes": rows}, "\n".join(lines) or "No class yet.", as_json=as_json)
-
-
 def export_labels(
     data: Data,
     output: Annotated[
@@ -198,7 +147,7 @@ def export_labels(
 def show_status(
     data: Data, workspace: State = None, as_json: AsJson = False, debug: Debug = False
 ) -> None:
-    """Count images, boxes and proposals, and list bundles and jobs.
+    """Count images, boxes and proposals, list bundles and jobs, and say what to do next and why.
 
     \b
     Example:
@@ -217,15 +166,10 @@ def _status_lines(document: dict[str, Any]) -> list[str]:
         lines.append(f"{key:<12} " + ", ".join(f"{n} {what}" for what, n in document[key].items()))
     for bundle in document["bundles"]:
         in_use = ", in use" if bundle["adopted"] else ""
+        in_use += f", STALE: {bundle['stale']}" if bundle["stale"] else ""
         lines.append(f"bundle {bundle['id']:<5} {bundle['name']} ({bundle['kind']}{in_use})")
     for job in document["jobs"]:
         why = f": {job['error']}" if job["error"] else ""
         lines.append(f"job {job['id']:<8} {job['kind']} {job['status']}{why}")
+    lines.append(f"next         {document['advice']['step']}: {document['advice']['reason']}")
     return lines
-
-
-def _pair(option: str, text: str) -> tuple[str, str]:
-    left, separator, right = text.partition("=")
-    if not separator or not left.strip() or not right.strip():
-        raise typer.BadParameter(f"{option} takes two names, as in OLD=NEW; found '{text}'")
-    return left, right

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app import __version__
-from app.cli import benchmarks, fiftyone_commands, job_commands, label_commands
+from app.cli import (
+    benchmarks,
+    class_commands,
+    fiftyone_commands,
+    history_commands,
+    job_commands,
+    label_commands,
+)
 from app.cli.frame import (
     AsJson,
     Backbone,
@@ -36,6 +43,8 @@ if TYPE_CHECKING:
 
 cli = new_typer()
 label_commands.register(cli)
+class_commands.register(cli)
+history_commands.register(cli)
 job_commands.register(cli)
 fiftyone_commands.register(cli)
 cli.add_typer(benchmarks.bench, name="bench")

@@ -13,6 +13,9 @@ PLUGINS_DIR = Path(__file__).parent / "plugins"
 DATA_VARIABLE = "SDPT_FIFTYONE_DATA"
 STATE_VARIABLE = "SDPT_FIFTYONE_STATE"
 APP_URL_VARIABLE = "SDPT_FIFTYONE_APP_URL"
+DATABASE_NAME = (
+    "sdpt"  # on somebody's server, 'fiftyone' is theirs, and FiftyOne tidies up in its own
+)
 _SOURCE_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -68,6 +71,7 @@ def environment(workspace: Workspace, uri: str, *, app_url: str) -> dict[str, st
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path for path in paths if path)),
         "OMP_WAIT_POLICY": "PASSIVE",
         "FIFTYONE_DATABASE_URI": uri,
+        "FIFTYONE_DATABASE_NAME": DATABASE_NAME,
         "FIFTYONE_DATABASE_DIR": str(root / "db"),
         "FIFTYONE_CONFIG_PATH": str(root / "config.json"),
         "FIFTYONE_APP_CONFIG_PATH": str(root / "app_config.json"),

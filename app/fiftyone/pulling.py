@@ -104,6 +104,8 @@ def _carry_out(
     for here in found.deleted:
         report.deleted += _try(tx, image_id, DeleteBox(here.uid), report)
     for uid, theirs in found.conflicts:
+        if theirs is not None and not _is_possible(tx, image_id, theirs, report):
+            continue
         conflicts.note(
             tx,
             source=SOURCE,
@@ -125,6 +127,17 @@ def _try(tx: Transaction, image_id: int, edit: Edit, report: PullReport) -> int:
         report.refused.append(f"'{path}': {error}")
         return 0
     return 1
+
+
+def _is_possible(tx: Transaction, image_id: int, theirs: Content, report: PullReport) -> bool:
+    """A version that nobody could choose is told, and not asked about."""
+    image = images.get(tx, image_id)
+    try:
+        annotations.checked_box(theirs.box, image.size_wh)
+    except StorageError as error:
+        report.refused.append(f"'{image.relative_path}': {error}")
+        return False
+    return True
 
 
 def _agreed(

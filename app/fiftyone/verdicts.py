@@ -10,6 +10,7 @@ from app import labelling, review
 from app.errors import AppError, NotReadyError
 from app.fiftyone.effort import seconds_per_verdict
 from app.fiftyone.pulling import fiftyone_author, take_in
+from app.showing import not_boxed
 from app.workspace import Workspace
 from storage import annotations, categories, predictions, projects
 from storage.errors import StorageError
@@ -187,7 +188,7 @@ def _repeats_a_box(workspace: Workspace, number: int) -> bool:
     with workspace.database.read() as tx:
         proposal = predictions.get(tx, number)
         boxes = annotations.for_image(tx, proposal.image_id)
-    return not review.visible_proposals([proposal], boxes)
+    return not not_boxed([proposal], boxes)
 
 
 def _box(workspace: Workspace, uid: str) -> Annotation:

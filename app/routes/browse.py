@@ -5,10 +5,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.errors import InvalidEditError
+from app.showing import num_shown
 from app.workspace import Workspace
-from storage import annotations, counts, images, predictions, projects
+from storage import annotations, counts, image_search, images, notes
 from storage.database import Transaction
-from storage.types import Image, ImageFilter, Verdict
+from storage.image_search import ImageSearch
+from storage.types import Image, ImageFilter
 
 MAX_CARDS = 200
 
@@ -20,10 +22,14 @@ def browse_router(workspace: Workspace) -> APIRouter:
     def ids(
         state: ImageFilter = ImageFilter.ALL,
         query: Annotated[str, Query(max_length=400)] = "",
+        category_id: int | None = None,
+        score_from: Annotated[float | None, Query(ge=0, le=1)] = None,
+        score_to: Annotated[float | None, Query(ge=0, le=1)] = None,
     ) -> dict[str, Any]:
-        """The images of a filter in their order, whose path contains `query`."""
+        """The images that fit all of it, in their order; see `ImageSearch`."""
+        search = ImageSearch(state, query, category_id, score_from, score_to)
         with workspace.database.read() as tx:
-            return {"ids": images.list_ids(tx, state=state, query=query.strip() or None)}
+            return {"ids": image_search.find_ids(tx, search)}
 
     @router.get("/cards")
     def cards(ids: Annotated[str, Query(max_length=4_000)]) -> dict[str, Any]:
@@ -58,23 +64,15 @@ def _ids(text: str) -> list[int]:
 
 def _cards(tx: Transaction, image_ids: list[int]) -> list[dict[str, Any]]:
     boxes = annotations.for_images(tx, image_ids)
-    waiting = _num_pending(tx, image_ids)
+    waiting = num_shown(tx, image_ids)
+    comments = notes.find_many(tx, image_ids)
     return [
-        _card(image, num_boxes=len(boxes[image.id]), num_pending=waiting[image.id])
+        {
+            **_card(image, num_boxes=len(boxes[image.id]), num_pending=waiting[image.id]),
+            "comment": comments.get(image.id, ""),
+        }
         for image in images.get_many(tx, image_ids)
     ]
-
-
-def _num_pending(tx: Transaction, image_ids: list[int]) -> dict[int, int]:
-    bundle_id = projects.get(tx).prelabel_bundle_id
-    if bundle_id is None:
-        return dict.fromkeys(image_ids, 0)
-    return {
-        image_id: len(
-            predictions.for_image(tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING)
-        )
-        for image_id in image_ids
-    }
 
 
 def _card(image: Image, *, num_boxes: int, num_pending: int) -> dict[str, Any]:

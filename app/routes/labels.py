@@ -27,6 +27,7 @@ class Marks(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     is_reviewed: bool | None = None
     is_skipped: bool | None = None
+    is_flagged: bool | None = None
 
 
 class NewClass(BaseModel):
@@ -60,6 +61,8 @@ def labels_router(workspace: Workspace, author: str) -> APIRouter:
             labelling.set_reviewed(workspace, image_id, is_reviewed=message.is_reviewed, at=at)
         if message.is_skipped is not None:
             labelling.set_skipped(workspace, image_id, is_skipped=message.is_skipped, at=at)
+        if message.is_flagged is not None:
+            labelling.set_flagged(workspace, image_id, is_flagged=message.is_flagged)
         return labelling.image_document(workspace, image_id)
 
     @router.get("/classes")

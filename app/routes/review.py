@@ -1,4 +1,4 @@
-"""Verdicts on proposals, and the order in which images wait for them."""
+"""Verdicts on proposals, the order in which images wait for them, and from which score they show."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from app import labelling, review
+from app import labelling, review, review_queue, showing
 from app.errors import InvalidEditError, NotReadyError
+from app.paying import show_what_pays
+from app.queueing import Order
 from app.routes.identity import OwnPage
+from app.threshold_panel import shown_document, threshold_document
 from app.workspace import Workspace
-from storage import predictions
-
-_LONGEST_QUEUE = 100_000
+from storage import categories, predictions, review_settings
 
 
 class Verdict(BaseModel):
@@ -33,6 +34,28 @@ class Verdicts(BaseModel):
     verdicts: list[Verdict] = Field(max_length=5_000)
 
 
+class ChosenOrder(BaseModel):
+    """`one_class` needs a class; `look_alikes` takes the newest rejection when none is named."""
+
+    model_config = ConfigDict(extra="forbid")
+    order: Order
+    category_id: int | None = None
+    like_prediction_id: int | None = None
+    seed: int = 0
+
+
+class Merging(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    merges_duplicates: bool
+
+
+class Thresholds(BaseModel):
+    """A score per class id; None goes back to the bundle's own."""
+
+    model_config = ConfigDict(extra="forbid")
+    scores: dict[int, float | None] = Field(max_length=2_000)
+
+
 def review_router(workspace: Workspace, author: str) -> APIRouter:
     router = APIRouter(prefix="/sdpt/api")
     own_page = Depends(OwnPage(workspace))
@@ -47,14 +70,69 @@ def review_router(workspace: Workspace, author: str) -> APIRouter:
 
     @router.get("/review/queue")
     def queue() -> dict[str, Any]:
-        """Every image that waits, least certain first."""
+        """Every image that waits, in the chosen order, and what reviewing all of them should save."""
         try:
-            waiting = review.queue(workspace, limit=_LONGEST_QUEUE, offset=0)
+            waiting = review_queue.queue(workspace)
         except NotReadyError as error:
-            return {"ids": [], "message": str(error)}
-        return {"ids": [item.image_id for item in waiting], "message": None}
+            return {"ids": [], "seconds_saved": 0.0, "message": str(error)}
+        saved = round(sum(item.seconds_saved for item in waiting), 1)
+        return {
+            "ids": [item.image_id for item in waiting],
+            "seconds_saved": saved,
+            "message": None if waiting else "Nothing waits at these thresholds.",
+        }
+
+    @router.get("/review")
+    def state() -> dict[str, Any]:
+        return _state(workspace)
+
+    @router.post("/review/order", dependencies=[own_page])
+    def choose(message: Annotated[ChosenOrder, Body()]) -> dict[str, Any]:
+        review_queue.choose_order(
+            workspace,
+            message.order,
+            category_id=message.category_id,
+            like_prediction_id=message.like_prediction_id,
+            seed=message.seed,
+        )
+        return _state(workspace)
+
+    @router.post("/review/merging", dependencies=[own_page])
+    def merge(message: Annotated[Merging, Body()]) -> dict[str, Any]:
+        review_queue.set_merging(workspace, merges_duplicates=message.merges_duplicates)
+        return _state(workspace)
+
+    @router.get("/review/thresholds")
+    def thresholds() -> dict[str, Any]:
+        return threshold_document(workspace)
+
+    @router.post("/review/thresholds", dependencies=[own_page])
+    def set_thresholds(message: Annotated[Thresholds, Body()]) -> dict[str, Any]:
+        showing.set_thresholds(workspace, message.scores, datetime.now(UTC))
+        return shown_document(workspace)
+
+    @router.post("/review/thresholds/paying", dependencies=[own_page])
+    def pay() -> dict[str, Any]:
+        """Show only what surely saves time, as far as it is known now."""
+        show_what_pays(workspace, datetime.now(UTC))
+        return shown_document(workspace)
 
     return router
+
+
+def _state(workspace: Workspace) -> dict[str, Any]:
+    with workspace.database.read() as tx:
+        setting = review_settings.get(tx)
+        classes = categories.list_all(tx)
+        what = showing.showing(tx)
+    return {
+        "order": review_queue.chosen_order(setting).value,
+        "category_id": setting.category_id,
+        "seed": setting.seed,
+        "merges_duplicates": setting.merges_duplicates,
+        "is_prelabelled": what is not None,
+        "categories": [labelling.category_json(category) for category in classes],
+    }
 
 
 def _require_same_image(workspace: Workspace, image_id: int, verdicts: list[Verdict]) -> None:

@@ -1,4 +1,4 @@
-"""The page: five tabs, in the order of the work."""
+"""The page: its tabs, in the order of the work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from app.settings import Settings, choose_backbone
 from app.ui.canvas.component import canvas
 from app.ui.export_tab import export_tab
 from app.ui.fiftyone_tab import fiftyone_tab
+from app.ui.history_tab import history_tab
 from app.ui.messages import SHOW_NAMED_IMAGE, announce
 from app.ui.project_tab import project_tab
+from app.ui.review_tab import review_tab
 from app.ui.tune_tab import tune_tab
 from app.workspace import Workspace
 
@@ -29,9 +31,11 @@ def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneSer
             with gr.Tab("Tune", id="tune") as tune:
                 tune_tab(workspace, tune)
             with gr.Tab("Review", id="review") as review:
-                canvas("review", elem_id="review-canvas")
+                review_tab()
             with gr.Tab("FiftyOne", id="fiftyone") as whole_set:
                 fiftyone_tab(workspace, fiftyone, whole_set)
+            with gr.Tab("History", id="history"):
+                history_tab()
             with gr.Tab("Export", id="export"):
                 export_tab(workspace)
         for tab in (label, review):

@@ -1,4 +1,4 @@
-"""Small pieces of HTML. Every text of a user passes through `escape` here and nowhere else."""
+"""Small pieces of HTML. Every text of a user passes through `escape` here (and in `conflict_view`) and nowhere else."""
 
 from __future__ import annotations
 
@@ -31,19 +31,6 @@ def figures(named: Sequence[tuple[str, int]]) -> str:
     """Large numbers with a small name below each."""
     cells = "".join(f"<div><b>{n:,}</b><span>{escape(name)}</span></div>" for name, n in named)
     return f'<div class="sdpt-numbers">{cells}</div>'
-
-
-def swatch_list(rows: Sequence[tuple[str, str, str, int]]) -> str:
-    """Classes as a table: colour, name, prompt text, boxes."""
-    body = "".join(
-        f'<tr><td><span class="sdpt-chip" style="background:{escape(color)}"></span></td>'
-        f"<td>{escape(name)}</td><td>{escape(text)}</td><td class='number'>{number}</td></tr>"
-        for color, name, text, number in rows
-    )
-    return (
-        '<table class="sdpt-table"><thead><tr><th></th><th>Class</th><th>Prompt text</th>'
-        f'<th class="number">Boxes</th></tr></thead><tbody>{body}</tbody></table>'
-    )
 
 
 def progress(

@@ -8,10 +8,12 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+from app.advising import effort_report
 from app.bundles import BEST, ZERO_SHOT, adopt_bundle, list_bundles
 from app.inference import DEFAULT_MIN_SCORE, PredictRequest, enqueue_predict
 from app.liveness import live_workers
 from app.readiness import readiness
+from app.staleness import stale_bundles
 from app.tuning import HELD_OUT_FRACTION, TuneRequest, enqueue_tune
 from app.ui import markup
 from app.ui.job_view import JobView, described, looked_at
@@ -29,6 +31,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             labelled = gr.HTML(lambda: _labelled(workspace), elem_id="tune-labelled")
+            hint = gr.HTML(lambda: _hint(workspace), elem_id="tune-hint")
             with gr.Row():
                 start = gr.Button("Tune", variant="primary", elem_id="tune-start", min_width=90)
                 cancel = gr.Button("Cancel", elem_id="tune-cancel", interactive=False, min_width=90)
@@ -64,7 +67,11 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
         *(predicting, prelabel_text, prelabel, stop, labelled, table, chosen),
     ]
     timer.tick(look, [tuning, predicting], shown, show_progress="hidden", queue=False)
-    tab.select(lambda: _labelled(workspace), outputs=labelled, show_progress="hidden")
+    tab.select(
+        lambda: (_labelled(workspace), _hint(workspace), _bundle_table(workspace)),
+        outputs=[labelled, hint, table],
+        show_progress="hidden",
+    )
 
     @telling
     def on_tune(steps: float, tokens: float, seed: float, share: float) -> None:
@@ -145,10 +152,16 @@ def _labelled(workspace: Workspace) -> str:
     return parts + markup.progress(sentence)
 
 
+def _hint(workspace: Workspace) -> str:
+    """Whether to tune now, and why."""
+    return markup.progress(effort_report(workspace).advice.reason)
+
+
 def _bundle_table(workspace: Workspace) -> str:
     known = [b for b in list_bundles(workspace) if b.kind is BundleKind.TUNED]
     if not known:
         return markup.progress("No tuned bundle yet. Each run adds one, judged on held-out images.")
+    stale = stale_bundles(workspace)
     rows = [
         [
             bundle.name,
@@ -157,11 +170,12 @@ def _bundle_table(workspace: Workspace) -> str:
             str(bundle.steps),
             f"{bundle.trainable_parameters:,}",
             "in use" if bundle.adopted_at is not None else "",
+            "stale: its prompt texts have changed" if bundle.id in stale else "",
         ]
         for bundle in reversed(known)
     ]
-    in_use = [index for index, row in enumerate(rows) if row[-1]]
-    headers = ["Bundle", "AP50 zero-shot", "AP50 tuned", "Steps", "Parameters", ""]
+    in_use = [index for index, row in enumerate(rows) if row[-2]]
+    headers = ["Bundle", "AP50 zero-shot", "AP50 tuned", "Steps", "Parameters", "", ""]
     return markup.table(headers, rows, numbers=(1, 2, 3, 4), in_use=in_use)
 
 

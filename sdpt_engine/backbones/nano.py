@@ -5,6 +5,7 @@ Its encoders (EfficientNet-Lite0, MiniLM) are frozen and lie in their own shards
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,15 @@ from sdpt_engine.errors import BackboneUnavailableError
 from sdpt_engine.types import Pixels
 
 INPUT_PX = 320
+CELL_PX = 32
 _LEVEL_CHANNELS = (272, 320)  # stride 16: 112 + 4 * 40 of stride 8; stride 32
 
 
-class _NanoImageEncoder(nn.Module):
-    """Stands where transformers has its convolutional encoder: pixels to (map, mask) per level."""
+class NanoImageEncoder(nn.Module):
+    """Stands where transformers has its convolutional encoder: pixels to (map, mask) per level.
+
+    Maps [B, 272, h/16, w/16] and [B, 320, h/32, w/32].
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +51,21 @@ class _NanoImageEncoder(nn.Module):
         return list(zip((middle, stride32), masks, strict=True))
 
 
-def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
-    """The detector in `folder` (config.json, vocab.txt and three shards)."""
+def is_nano_folder(folder: Path) -> bool:
+    """Whether `folder` holds nano's shards."""
+    return all((folder / name).is_file() for name in _SHARDS)
+
+
+def load_nano(
+    folder: Path, device: torch.device, *, name: str = "nano", longest_px: int = INPUT_PX
+) -> GroundingDinoDetector:
+    """The detector in `folder` (config.json, vocab.txt and three shards), which sees images `longest_px` long."""
     missing = [n for n in ("config.json", "vocab.txt", *_SHARDS) if not (folder / n).is_file()]
     if missing:
         raise BackboneUnavailableError(
             f"The nano backbone in '{folder}' is incomplete: {missing} missing. Install sdpt-app again."
         )
-    model = _empty_model(folder)
+    model = empty_nano(folder)
     base: Any = model.model
     network = base.backbone.conv_encoder.network
     network.load_state_dict(_shard(folder, "image_encoder"))
@@ -66,13 +78,20 @@ def load_nano(folder: Path, device: torch.device) -> GroundingDinoDetector:
             f"'{folder}/trained.safetensors' has foreign keys {unknown[:3]}."
         )
     tokenizer = BertTokenizer(str(folder / "vocab.txt"))
-    return GroundingDinoDetector("nano", model, tokenizer, squash_to_input, device)
+    preprocess = partial(fit_to_input, longest_px=longest_px)
+    return GroundingDinoDetector(name, model, tokenizer, preprocess, device)
 
 
 _SHARDS = ("image_encoder.safetensors", "text_encoder.safetensors", "trained.safetensors")
 
 
-def _empty_model(folder: Path) -> MMGroundingDinoForObjectDetection:
+def is_trained_part(name: str) -> bool:
+    """Whether a parameter of the model is trained here, and not one of the two encoders'."""
+    return not name.startswith(("model.backbone.", "model.text_backbone."))
+
+
+def empty_nano(folder: Path) -> MMGroundingDinoForObjectDetection:
+    """The random detector of the sizes in the folder's config.json."""
     config = MMGroundingDinoConfig.from_json_file(str(folder / "config.json"))
     # transformers insists on a backbone of its own; the smallest one is built and replaced.
     config.backbone_config = SwinConfig(
@@ -84,7 +103,7 @@ def _empty_model(folder: Path) -> MMGroundingDinoForObjectDetection:
     )
     model = MMGroundingDinoForObjectDetection(config)
     base: Any = model.model
-    base.backbone.conv_encoder = _NanoImageEncoder()
+    base.backbone.conv_encoder = NanoImageEncoder()
     channels = (*_LEVEL_CHANNELS, _LEVEL_CHANNELS[-1])
     for number, kernel in enumerate((1, 1, 3)):
         base.input_proj_vision[number][0] = nn.Conv2d(
@@ -102,8 +121,21 @@ def _shard(folder: Path, name: str) -> dict[str, Tensor]:
     return {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
 
 
-def squash_to_input(image: Pixels) -> Tensor:
-    """uint8 [H, W, 3] RGB to float32 [3, 320, 320] with values (x - 127) / 128."""
-    resized = Image.fromarray(image).resize((INPUT_PX, INPUT_PX), Image.Resampling.BILINEAR)
+def fit_to_input(image: Pixels, longest_px: int = INPUT_PX) -> Tensor:
+    """uint8 [H, W, 3] RGB to float32 [3, h, w] with values (x - 127) / 128, its longest side `longest_px`.
+
+    The other side follows to the nearest multiple of 32, the coarsest cell, so that nothing has to be padded within
+    an image: objects keep their proportions to within half a cell.
+    """
+    size_wh = input_size(image.shape[1], image.shape[0], longest_px)
+    resized = Image.fromarray(image).resize(size_wh, Image.Resampling.BILINEAR)
     pixels = torch.from_numpy(np.asarray(resized, dtype=np.float32)).permute(2, 0, 1)
     return (pixels - 127.0) / 128.0
+
+
+def input_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
+    """(width, height) of the network's input for an image of this size."""
+    scale = longest_px / max(width, height)
+    sides = (max(2, round(side * scale / CELL_PX)) * CELL_PX for side in (width, height))
+    wide, high = sides
+    return wide, high

@@ -20,18 +20,29 @@ def encode_caption(
 
     `context` [M, text encoder width] stands before each class's words inside the encoder and is then dropped.
     """
-    mask, positions = (tensor.to(device) for tensor in phrase_masks(caption))
-    ids = torch.tensor([caption.input_ids], device=device)
     if context is None:
-        hidden = _run(base, {"input_ids": ids}, mask, positions)
-    else:
-        wide = _with_context(caption, len(context))
-        words = base.text_backbone.get_input_embeddings()(ids)[0]
-        filled = torch.cat((words, context))[wide.rows.to(device)]
-        inputs = {"inputs_embeds": filled[None]}
-        hidden = _run(base, inputs, wide.mask.to(device), wide.positions.to(device))
-        hidden = hidden[:, wide.kept.to(device)]
-    return EncodedText(caption, base.text_projection(hidden)[0], mask, positions)
+        return project_words(base, caption, hidden_words(base, caption, device))
+    ids = torch.tensor([caption.input_ids], device=device)
+    wide = _with_context(caption, len(context))
+    words = base.text_backbone.get_input_embeddings()(ids)[0]
+    filled = torch.cat((words, context))[wide.rows.to(device)]
+    hidden = _run(base, {"inputs_embeds": filled[None]}, wide.mask, wide.positions)
+    return project_words(base, caption, hidden[wide.kept.to(device)])
+
+
+def hidden_words(base: Any, caption: Caption, device: torch.device) -> Tensor:
+    """The caption behind the frozen text encoder alone, [T, text encoder width].
+
+    Phrases do not see each other, so a phrase's rows are the same in every caption.
+    """
+    ids = torch.tensor([caption.input_ids], device=device)
+    return _run(base, {"input_ids": ids}, *phrase_masks(caption))
+
+
+def project_words(base: Any, caption: Caption, hidden: Tensor) -> EncodedText:
+    """What the detector reads of `hidden` [T, text encoder width]."""
+    mask, positions = (tensor.to(hidden.device) for tensor in phrase_masks(caption))
+    return EncodedText(caption, base.text_projection(hidden), mask, positions)
 
 
 def phrase_masks(caption: Caption) -> tuple[Tensor, Tensor]:
@@ -74,10 +85,12 @@ def _with_context(caption: Caption, num_context: int) -> _WideCaption:
 
 
 def _run(base: Any, inputs: dict[str, Tensor], mask: Tensor, positions: Tensor) -> Tensor:
+    (words,) = inputs.values()
+    mask, positions = mask.to(words.device), positions.to(words.device)
     hidden: Tensor = base.text_backbone(
         **inputs,
         attention_mask=mask[None, None],
         token_type_ids=torch.zeros_like(positions)[None],
         position_ids=positions[None],
     ).last_hidden_state
-    return hidden
+    return hidden[0]

@@ -19,7 +19,7 @@ COLOURS = {
 }
 SHAPES = ("disc", "square", "triangle", "ring", "star")
 STYLE = "shape"
-SCENE_WH = (160, 128)
+SCENE_WH = (128, 96)
 _SHEET_PX = 96
 _Points = list[tuple[float, float]]
 
@@ -71,11 +71,11 @@ def scene_settings() -> SceneSettings:
     """Few objects, each with a box, none turned over."""
     return SceneSettings(
         sizes_wh=(SCENE_WH,),
-        max_objects=5,
+        max_objects=4,
         max_distractors=2,
         small_share=0.0,
         crowded_share=0.1,
-        object_size=(0.2, 0.5),
+        object_size=(0.25, 0.6),
         single_size=(0.3, 0.6),
         turned_share=0.0,
         camera_strength=0.3,

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from app.bench.duplicates import Measured, centred
 from app.errors import NotReadyError
 from app.fiftyone.asking import QUESTIONS, ask
 from app.fiftyone.brain_jobs import run_waiting_brain_job
@@ -24,6 +26,7 @@ from app.workspace import Workspace, open_workspace
 from storage import images, jobs
 from storage.fiftyone_bridge import brain
 from storage.fiftyone_bridge.bridge import Bridge
+from storage.fiftyone_bridge.fields import EMBEDDING
 from storage.fiftyone_bridge.push import push
 from storage.types import ImageFilter, Job, JobKind, JobStatus
 from tests.app.samples import copy_images, write_labels
@@ -93,6 +96,21 @@ def test_duplicates_are_tagged_and_shown_beside_each_other(asked: Asked) -> None
     tagged = asked.bridge.dataset.match_tags(brain.DUPLICATE_TAG).count()
     assert sentence.startswith(f"{tagged} images look like another one")
     assert brain.DUPLICATES_VIEW in asked.bridge.dataset.list_saved_views()
+
+
+def test_the_bench_finds_what_fiftyone_finds_at_each_distance(asked: Asked) -> None:
+    import fiftyone.brain as fob
+
+    asked.answer("duplicates")
+    view = asked.bridge.dataset.exists(EMBEDDING)
+    unit = centred(np.stack(view.values(EMBEDDING)).astype(np.float64))
+    ours = Measured("smears", "train", 1.0 - unit @ unit.T, {})
+    index = fob.compute_similarity(view, embeddings=EMBEDDING, backend="sklearn")
+    tried = np.sort(ours.between[np.triu_indices(NUM_IMAGES, 1)]) + 1e-4
+    for distance in tried:
+        index.find_duplicates(thresh=distance)
+        assert len(index.duplicate_ids) == ours.num_false(distance)
+    assert ours.num_false(tried[0]) == 1
 
 
 def test_bundles_are_measured_on_held_out_boxes(asked: Asked) -> None:

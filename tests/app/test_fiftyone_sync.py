@@ -272,6 +272,56 @@ def test_a_box_deleted_here_and_moved_there_can_be_taken_back(pair: Pair) -> Non
     assert next(a for a in pair.boxes() if a.uid == uid).box == (100.0, 50.0, 120.0, 70.0)
 
 
+def test_a_version_that_is_not_taken_can_be_had_from_the_history(pair: Pair) -> None:
+    uid = pair.boxes()[0].uid
+    pair.here(labelling.UpdateBox(uid, box=(5.0, 5.0, 50.0, 50.0)))
+    pair.move_there()
+    pair.sync()
+    with pair.workspace.database.write() as tx:
+        (conflict,) = conflicts.list_open(tx)
+        conflicts.settle(tx, conflict.id, ConflictChoice.HERE, author="t", at=datetime.now(UTC))
+        known = [(e.author, e.after["box"]) for e in annotations.history_of(tx, uid) if e.after]
+    assert ("t (FiftyOne)", [100.0, 50.0, 120.0, 70.0]) in known
+    assert pair.sync() == PullReport()
+    assert pair.boxes()[0].box == (5.0, 5.0, 50.0, 50.0)
+    assert pair.sample().human.detections[0].bounding_box[0] == pytest.approx(0.025)
+
+
+def test_a_box_that_stays_deleted_keeps_the_other_version_too(pair: Pair) -> None:
+    uid = pair.boxes()[0].uid
+    pair.here(labelling.DeleteBox(uid))
+    pair.move_there()
+    pair.sync()
+    with pair.workspace.database.write() as tx:
+        (conflict,) = conflicts.list_open(tx)
+        conflicts.settle(tx, conflict.id, ConflictChoice.HERE, author="t", at=datetime.now(UTC))
+        known = [e.after["box"] for e in annotations.history_of(tx, uid) if e.after]
+    assert known[-1] == [100.0, 50.0, 120.0, 70.0]
+    assert pair.sync() == PullReport()
+    assert uid not in [a.uid for a in pair.boxes()]
+
+
+def test_a_proposal_is_wrong_when_its_box_is_given_up_to_a_deletion_there(pair: Pair) -> None:
+    targets = verdicts.targets_of_samples(pair.workspace, pair.bridge, [pair.sample(2).id])
+    verdicts.accept(pair.workspace, pair.bridge, targets)
+    box = pair.boxes(2)[0]
+    at = datetime.now(UTC)
+    with pair.workspace.database.write() as tx:
+        told = {"source": "FiftyOne", "image_id": 2, "annotation_uid": box.uid}
+        conflict = conflicts.note(tx, **told, theirs=None, at=at)
+        conflicts.settle(tx, conflict.id, ConflictChoice.THEIRS, author="t", at=at)
+        judged = predictions.get(tx, box.prediction_id or 0)
+    assert judged.verdict is Verdict.REJECTED
+
+
+def test_an_impossible_version_is_told_and_not_asked_about(pair: Pair) -> None:
+    pair.here(labelling.UpdateBox(pair.boxes()[0].uid, box=(5.0, 5.0, 50.0, 50.0)))
+    pair.move_there(bounding_box=(0.5, 0.5, 0.001, 0.001))
+    report = pair.sync()
+    assert (report.conflicts, len(report.refused)) == (0, 1)
+    assert pair.sample().human.detections[0].bounding_box[0] == pytest.approx(0.025)
+
+
 def test_an_impossible_box_is_refused_and_told(pair: Pair) -> None:
     pair.move_there(bounding_box=(0.5, 0.5, 0.001, 0.001))
     report = pair.pull()

@@ -16,11 +16,12 @@ from app.performing import perform
 from app.progress import ignore_progress
 from app.readiness import readiness
 from app.review import reject
+from app.review_queue import queue
 from app.settings import choose_backbone
 from app.tuning import TuneRequest, enqueue_tune
 from app.worker import work_off
 from app.workspace import Workspace
-from storage import jobs, predictions, projects
+from storage import jobs, predictions
 from storage.types import Job, JobStatus
 from tests.app.blood_cells import blood_cells, human_boxes, now
 
@@ -86,10 +87,8 @@ def test_prelabelling_again_duplicates_nothing(workspace: Workspace) -> None:
 
 def test_a_rejected_proposal_does_not_come_back(workspace: Workspace) -> None:
     prelabelled(workspace)
+    (queued, *_) = queue(workspace)
     with workspace.database.read() as tx:
-        bundle_id = projects.get(tx).prelabel_bundle_id
-        assert bundle_id is not None
-        (queued, *_) = predictions.review_queue(tx, bundle_id=bundle_id)
         wrong = predictions.for_image(tx, queued.image_id)[0]
     reject(workspace, wrong.id, author="tester", at=now())
     prelabelled(workspace)

@@ -7,6 +7,7 @@ import torch
 from sdpt_engine.backbones import load_detector
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
+from sdpt_engine.backbones.nano import fit_to_input, input_size
 from sdpt_engine.errors import BackboneUnavailableError
 from sdpt_engine.types import ObjectClass
 from tests.engine.conftest import to_pixels
@@ -75,3 +76,30 @@ def test_an_unreachable_backbone_says_what_to_do(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(BackboneUnavailableError, match="--backbone nano"):
         load_detector("nobody/no-such-detector", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "longest", "expected"),
+    [
+        ((640, 480), 320, (320, 256)),
+        ((480, 640), 320, (256, 320)),
+        ((1920, 1080), 448, (448, 256)),
+        ((50, 50), 320, (320, 320)),
+        ((2000, 100), 320, (320, 64)),
+    ],
+)
+def test_nano_sees_an_image_in_its_own_proportions(
+    size_wh: tuple[int, int], longest: int, expected: tuple[int, int]
+) -> None:
+    assert input_size(*size_wh, longest) == expected
+    pixels = fit_to_input(_image(size_wh[1], size_wh[0]), longest)
+    assert tuple(pixels.shape) == (3, expected[1], expected[0])
+
+
+def test_nano_at_448_is_nano_on_a_larger_image() -> None:
+    small, large = load_detector("nano", device="cpu"), load_detector("nano-448", device="cpu")
+    near, far = (detector.encode_images([_image(120, 160)])[0] for detector in (large, small))
+    assert near.levels[0].shape[-1] == 28
+    assert far.levels[0].shape[-1] == 20
+    assert (small.name, large.name) == ("nano", "nano-448")
+    assert small.digest == large.digest

@@ -81,4 +81,4 @@ def test_step_zero_is_next_to_zero_shot(fit: Fit) -> None:
         return float((prompted - base).abs().mean())
 
     with torch.no_grad():
-        assert moved_by(0) < 0.05 * moved_by(60)
+        assert moved_by(0) < 0.1 * moved_by(60)

@@ -265,6 +265,15 @@ def test_threshold_lies_where_the_f1_is_best() -> None:
     assert (best.precision, best.recall) == (1.0, 1.0)
 
 
+def test_a_class_without_held_out_box_takes_what_is_best_for_all() -> None:
+    boxes = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
+    found = Prediction(boxes, np.array([0.9, 0.2], np.float32), np.zeros(2, np.int64), (100, 100))
+    truth = Example(Path("a.png"), boxes[:1], np.zeros(1, np.int64))
+    measured, unmeasured = best_thresholds([found], [truth], 2)
+    assert unmeasured.score == measured.score == pytest.approx(0.55)
+    assert np.isnan(unmeasured.precision)
+
+
 def test_second_proposal_of_the_same_object_is_no_hit() -> None:
     box = np.array([[0, 0, 10, 10]], np.float32)
     assert true_positives(np.repeat(box, 2, axis=0), box).tolist() == [True, False]

@@ -17,10 +17,15 @@ ATTACKS = (
     "REPLACE INTO annotation (uid) VALUES ('x')",
     "DELETE FROM annotation_event",
     "UPDATE annotation_event SET author = 'job'",
+    "DELETE FROM change",
+    "UPDATE changed_row SET before = NULL",
     "DELETE FROM image",
     "UPDATE image SET reviewed_at = NULL",
     "DELETE FROM category",
     "DROP TABLE annotation",
+    "UPDATE audit SET result = NULL",
+    "DELETE FROM effort",
+    "DELETE FROM class_threshold",
 )
 
 

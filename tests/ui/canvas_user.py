@@ -56,8 +56,26 @@ class CanvasUser:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def click(self, x: float, y: float) -> None:
+        """At an image pixel."""
+        self.page.mouse.click(*self.at(x, y))
+
+    def hover(self, x: float, y: float) -> None:
+        self.page.mouse.move(*self.at(x, y))
+
+    def number(self, name: str) -> float:
+        """A number that the stage shows of itself: scale, left, top, num-boxes."""
+        return float(self.stage.get_attribute(f"data-{name}") or "nan")
+
     def wait_saved(self) -> None:
         expect(self.part("canvas-save-state")).to_have_text("Saved")
+
+    def go_to(self, name: str) -> None:
+        self.press("g")
+        self.part("canvas-go-to-text").fill(name)
+        self.press("Enter")
+        expect(self.part("canvas-filename")).to_have_text(re.compile(re.escape(name)))
+        self.stage.locator("img").wait_for()
 
     def go_on(self) -> None:
         """Done, next; and wait until the next image is there."""

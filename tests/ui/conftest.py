@@ -12,15 +12,22 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from app.workspace import open_workspace
+from storage import bundles, predictions, projects
+from storage.types import BundleKind, NewPrediction
+
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "bccd"
 PATIENCE_S = 120
+START_S = 240
 SIZES = ((1440, 900), (1024, 768))
 
 
@@ -50,7 +57,10 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app", *words], env=environment, stdout=log, stderr=log
             )
-        deadline = time.monotonic() + PATIENCE_S
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_S
         while not self.answers():
             assert time.monotonic() < deadline, (self.folder / "server.log").read_text()
             time.sleep(0.2)
@@ -77,6 +87,37 @@ class Server:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         document: dict[str, Any] = json.loads(done.stdout)
         return document
+
+    def document(self, image_id: int) -> dict[str, Any]:
+        """What is stored of an image, as the canvas gets it."""
+        return self._ask(f"images/{image_id}/document")
+
+    def boxes(self, image_id: int) -> list[list[float]]:
+        return [found["box"] for found in self.document(image_id)["annotations"]]
+
+    def edit(self, image_id: int, *edits: dict[str, Any]) -> None:
+        """Somebody else changes boxes, from another page."""
+        self._ask(f"images/{image_id}/edits", json.dumps({"edits": edits}).encode())
+
+    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        headers = {"content-type": "application/json", "x-sdpt": "test"}
+        request = urllib.request.Request(f"{self.url}/sdpt/api/{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def propose(server: Server, image_id: int, *found: NewPrediction) -> None:
+    """Proposals as a pre-label run leaves them."""
+    now = datetime.now(UTC)
+    with closing(open_workspace(server.data)) as workspace, workspace.database.write() as tx:
+        bundle = bundles.find_by_name(tx, "test") or bundles.create(
+            tx, name="test", kind=BundleKind.ZERO_SHOT, at=now
+        )
+        predictions.replace_for_image(
+            tx, bundle_id=bundle.id, image_id=image_id, predictions=found, at=now
+        )
+        projects.set_prelabel_bundle(tx, bundle.id)
 
 
 def new_server(folder: Path, *, num_images: int, backbone: str = "nano") -> Server:

@@ -8,7 +8,9 @@ from playwright.sync_api import Locator, Page, expect
 
 Point = tuple[float, float]
 
-_RENDERED = "[data-cy=lighter-sample-renderer-canvas]"
+_ANNOTATED = "[data-cy=lighter-sample-renderer-canvas]"
+_EXPLORED = "[data-cy=modal-looker-container]"
+_MOST_MOVES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +24,11 @@ class FiftyOneUser:
         return self.page.locator(f"[data-cy='{name}']")
 
     def arrive(self) -> None:
-        """Wait for the images and the panel, and put the advertisement away."""
+        """Wait for the images and the panel; the advertisement is put away whenever it comes."""
+        teaser = self.page.get_by_role("button", name="Dismiss")
+        self.page.add_locator_handler(teaser, lambda found: found.first.dispatch_event("click"))
         expect(self.part("looker").first).to_be_visible()
         expect(self.part("panel-content-sdpt_review")).to_contain_text("proposals waiting")
-        teaser = self.page.get_by_role("button", name="Dismiss")
-        self.page.wait_for_timeout(1_500)
-        if teaser.count():
-            teaser.first.click()
 
     def choose_view(self, name: str) -> None:
         self.part("saved-views-selection-container").click()
@@ -42,9 +42,45 @@ class FiftyOneUser:
         self.page.mouse.click(box["x"] + 15, box["y"] + 15)
         expect(self.part("action-manage-selected")).to_be_visible()
 
-    def press(self, label: str) -> None:
+    def press(self, label: str, place: int) -> None:
+        """Select an image and press a button of the panel; the selection goes when it is decided."""
+        self.select_sample(place)
         panel = self.part("panel-content-sdpt_review")
         panel.get_by_role("button", name=label, exact=True).click()
+        if label != "Class…":
+            expect(self.part("action-manage-selected")).to_be_hidden()
+
+    def change_class(self, name: str, place: int) -> None:
+        self.press("Class…", place)
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_role("combobox").click()
+        self.page.get_by_role("option", name=name, exact=True).click()
+        dialog.get_by_role("button", name="Execute").click()
+        expect(self.part("action-manage-selected")).to_be_hidden()
+
+    def look_at(self, place: int) -> None:
+        """Open an image from among the others."""
+        self.part("looker").nth(place).click()
+        expect(self.page.locator(_EXPLORED)).to_be_visible()
+
+    def leave_image(self) -> None:
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator(_EXPLORED)).to_be_hidden()
+
+    def decide_by_key(self, point: Point, key: str) -> None:
+        """Click the label under a point of the opened image, and press a key of the plugin."""
+        selected = self.page.locator("#modal").locator("[data-cy=action-manage-selected]")
+        x, y = self._on_screen(point, _EXPLORED)
+        tooltip = self.page.get_by_text("verdict", exact=True)
+        for place in range(_MOST_MOVES):
+            if tooltip.is_visible():  # the App is there, and has the label under the mouse
+                break
+            self.page.mouse.move(x + place % 2, y)
+            self.page.wait_for_timeout(300)
+        self.page.mouse.click(x, y)
+        expect(selected).to_have_text("1")
+        self.page.keyboard.press(key)
+        expect(selected).to_have_text("0")
 
     def open_sample(self, url: str, sample_id: str) -> None:
         self.page.goto(f"{url}?id={sample_id}")
@@ -53,7 +89,7 @@ class FiftyOneUser:
 
     def annotate(self) -> None:
         self.part("annotate").click()
-        expect(self.page.locator(_RENDERED)).to_be_visible()
+        expect(self.page.locator(_ANNOTATED)).to_be_visible()
         expect(self.page.locator("[data-cy^='annotate-label-']").first).to_be_visible()
         self.page.wait_for_timeout(1_000)
 
@@ -93,9 +129,9 @@ class FiftyOneUser:
         self.page.mouse.move(*self._on_screen(end), steps=8)
         self.page.mouse.up()
 
-    def _on_screen(self, point: Point) -> Point:
+    def _on_screen(self, point: Point, canvas: str = _ANNOTATED) -> Point:
         """The App fits the image into its canvas."""
-        box = self.page.locator(_RENDERED).bounding_box()
+        box = self.page.locator(canvas).bounding_box()
         assert box is not None
         width, height = self.size_wh
         scale = min(box["width"] / width, box["height"] / height)

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.fiftyone.places import DATABASE_NAME
 from app.settings import default_author
 from app.tuning import TuneRequest, enqueue_tune
 from app.workspace import Workspace, open_workspace
-from storage import annotations, jobs, predictions
+from storage import annotations, categories, images, jobs, predictions
 from storage.fiftyone_bridge.fields import label_id
-from storage.types import Annotation, JobStatus, Verdict
+from storage.types import Annotation, Box, JobStatus, StoredPrediction, Verdict
 from tests.app.samples import labels_of
 from tests.ui.conftest import PATIENCE_S, Server, new_server, open_page, picture
-from tests.ui.fiftyone_user import FiftyOneUser
+from tests.ui.fiftyone_user import FiftyOneUser, Point
 
 NUM_IMAGES = 8
 NUM_LABELLED = 4
@@ -119,21 +121,50 @@ def open_fiftyone(page: Page, server: Server) -> Page:
     return opened.value
 
 
-def accept_first_image(user: FiftyOneUser, workspace: Workspace) -> int:
-    """By the panel, in the view of what needs review; returns the image's id."""
-    user.choose_view("needs review")
-    expect(user.part("entry-counts")).to_contain_text(str(NUM_IMAGES - NUM_LABELLED))
-    user.select_sample(0)
-    user.press("Accept")
-    accepted = wait_for(lambda: accepted_images(workspace))
-    assert len(accepted) == 1
-    return int(accepted.pop())
+def decide_each_way(user: FiftyOneUser, workspace: Workspace) -> None:
+    """Whole images by the panel, one label by its keys; images 6, 7 and 8 are the last of the grid."""
+    user.press("Reject", place=5)
+    assert set(verdicts(workspace, 6)) == {Verdict.REJECTED}
+    user.press("Done", place=5)
+    assert is_done(workspace, 6)
+    user.press("Send back", place=5)
+    assert not is_done(workspace, 6)
 
+    user.change_class("platelet", place=6)
+    assert set(verdicts(workspace, 7)) == {Verdict.CORRECTED}
+    assert {a.category_id for a in boxes_of(workspace, 7)} == {id_of_class(workspace, "platelet")}
 
-def accepted_images(workspace: Workspace) -> set[int]:
+    user.look_at(7)
     with workspace.database.read() as tx:
-        found = [p for i in range(1, NUM_IMAGES + 1) for p in predictions.for_image(tx, i)]
-    return {p.image_id for p in found if p.verdict is Verdict.ACCEPTED}
+        proposal = largest(predictions.for_image(tx, 8))
+    user.decide_by_key(middle(proposal.box), "Shift+R")
+    assert verdicts(workspace, 8)[Verdict.REJECTED] == 1
+    user.decide_by_key(middle(proposal.box), "Shift+B")
+    assert set(verdicts(workspace, 8)) == {Verdict.PENDING}
+    user.leave_image()
+
+
+def accept_first_image(user: FiftyOneUser, workspace: Workspace) -> None:
+    """By the panel, in the view of what needs review."""
+    user.choose_view("needs review")
+    expect(user.part("entry-counts")).to_contain_text("2 samples")  # images 5 and 8 are left
+    user.press("Accept", place=0)
+    assert set(verdicts(workspace, 5)) == {Verdict.ACCEPTED}
+
+
+def verdicts(workspace: Workspace, image_id: int) -> Counter[Verdict]:
+    with workspace.database.read() as tx:
+        return Counter(p.verdict for p in predictions.for_image(tx, image_id))
+
+
+def is_done(workspace: Workspace, image_id: int) -> bool:
+    with workspace.database.read() as tx:
+        return images.get(tx, image_id).reviewed_at is not None
+
+
+def id_of_class(workspace: Workspace, name: str) -> int:
+    with workspace.database.read() as tx:
+        return categories.named(tx, name).id
 
 
 def kill_mongod(server: Server) -> None:
@@ -157,15 +188,21 @@ def edit_first_image(
     user.open_sample(url, sample_id)
     user.annotate()
     moved = largest(before)
-    x1, y1, x2, y2 = moved.box
-    user.move(((x1 + x2) / 2, (y1 + y2) / 2), MOVED_BY)
+    user.move(middle(moved.box), MOVED_BY)
     user.draw(*NEW_BOX, name="platelet")
     gone = next(a for a in before if a.uid != moved.uid)
     user.delete(label_id(gone.uid))
 
 
-def largest(boxes: list[Annotation]) -> Annotation:
+Boxed = TypeVar("Boxed", Annotation, StoredPrediction)
+
+
+def largest(boxes: list[Boxed]) -> Boxed:
     return max(boxes, key=lambda a: (a.box[2] - a.box[0]) * (a.box[3] - a.box[1]))
+
+
+def middle(box: Box) -> Point:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def sample_of(server: Server, image_id: int) -> str:
@@ -177,7 +214,7 @@ def sample_of(server: Server, image_id: int) -> str:
     port = int(words[words.index("--port") + 1])
     name = status(server)["url"].rpartition("/")[2]
     with pymongo.MongoClient("127.0.0.1", port) as client:
-        found = client["fiftyone"][f"sdpt.{name}"].find_one({"_id": image_id})
+        found = client[DATABASE_NAME][f"sdpt.{name}"].find_one({"_id": image_id})
     assert found is not None
     return str(found["sample"])
 
@@ -190,7 +227,6 @@ def exported(server: Server) -> dict[str, Any]:
 
 
 @pytest.mark.browser
-@pytest.mark.fiftyone_app
 @pytest.mark.timeout(1_800)
 def test_what_is_decided_in_fiftyone_is_found_in_the_project_and_its_export(
     browser: Browser, server: Server, workspace: Workspace
@@ -203,8 +239,9 @@ def test_what_is_decided_in_fiftyone_is_found_in_the_project_and_its_export(
     user = FiftyOneUser(shown, SIZE_WH)
     user.arrive()
     picture(shown, "fiftyone-grid")
-    accepted = accept_first_image(user, workspace)
-    assert len(boxes_of(workspace, accepted)) > 3
+    decide_each_way(user, workspace)
+    accept_first_image(user, workspace)
+    assert len(boxes_of(workspace, 5)) > 3
 
     kill_mongod(server)
     before = boxes_of(workspace, 1)

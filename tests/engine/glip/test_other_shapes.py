@@ -137,5 +137,5 @@ def test_sizes_that_do_not_go_together_are_told(change: dict[str, object], compl
 def test_a_checkpoint_whose_tensors_do_not_tell_enough_asks_for_its_configuration() -> None:
     config = dataclasses.replace(drawn_config(0), channels=24, num_groups=3)
     stored = to_stored(GlipModel(config, ()).state_dict())
-    with pytest.raises(ForeignWeightsError, match=r"24, cannot be shared among 16 groups.*Put the"):
+    with pytest.raises(ForeignWeightsError, match=r"cannot be shared among .*Put the"):
         config_of(stored, source="small.pth")

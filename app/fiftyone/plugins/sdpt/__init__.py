@@ -20,6 +20,7 @@ _BUTTONS = {
     "send_back": "Send back",
     "mark_done": "Done",
 }
+_KEYS = "Shift with A, R, C, B or D does the same. In Annotate the App's own keys hold."
 _SIZES = [0.78, 0.22]
 
 
@@ -194,6 +195,7 @@ class ReviewPanel(foo.Panel):  # type: ignore[misc]
         verbs = panel.v_stack("verbs", gap=1)  # below each other: the panel may be narrow
         for name, label in _BUTTONS.items():
             verbs.btn(name, label=label, on_click=getattr(self, name), variant="outlined")
+        panel.md(_KEYS, name="keys")  # see keys.js
         panel.md(str(ctx.panel.get_state("text") or ""), name="summary")
         return types.Property(panel, view=types.GridView(orientation="vertical", gap=2, pad=2))
 

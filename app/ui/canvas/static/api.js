@@ -1,5 +1,7 @@
 // Requests to our own server. Errors carry `status` 0 when nobody answered.
 
+import { reach } from "./reach.js";
+
 const TIMEOUT_MS = 15000;
 
 export class RequestError extends Error {
@@ -22,10 +24,12 @@ async function request(path, options) {
   try {
     response = await fetch(path, { ...options, signal: abort.signal, credentials: "same-origin" });
     const text = await response.text();
+    reach.heard();
     if (response.ok) return JSON.parse(text);
     throw failure(response.status, text);
   } catch (error) {
     if (error instanceof RequestError) throw error;
+    reach.lost();
     throw new RequestError("The server does not answer.", response?.ok === false ? response.status : 0);
   } finally {
     clearTimeout(timer);

@@ -14,11 +14,8 @@ export class ImageList {
     this.message = null;
   }
 
-  async load(mode, filter, query) {
-    const path = mode === "review"
-      ? "/sdpt/api/review/queue"
-      : `/sdpt/api/browse/ids?state=${filter}&query=${encodeURIComponent(query)}`;
-    const found = await getJson(path);
+  async load(mode, search) {
+    const found = await getJson(mode === "review" ? "/sdpt/api/review/queue" : idsUrl(search));
     this.ids = found.ids;
     this.message = found.message ?? null;
     this.positions = new Map(found.ids.map((id, index) => [id, index]));
@@ -27,6 +24,12 @@ export class ImageList {
   indexOf(id) {
     return this.positions.get(id) ?? -1;
   }
+}
+
+/** Where to ask for the ids that fit; what is empty asks for nothing. */
+export function idsUrl(search) {
+  const asked = Object.entries(search).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return `/sdpt/api/browse/ids?${new URLSearchParams(asked)}`;
 }
 
 /** Cards of the filmstrip by id, fetched in pages around what is visible. */
@@ -56,9 +59,9 @@ export class Cards {
   update(document) {
     const { image, annotations, proposals } = document;
     const before = this.byId.get(image.id) ?? { id: image.id, relative_path: image.relative_path, sha256: image.sha256 };
-    const { is_reviewed, is_skipped } = image;
+    const { is_reviewed, is_skipped, is_flagged, comment } = image;
     this.byId.set(image.id, {
-      ...before, is_reviewed, is_skipped, num_boxes: annotations.length, num_pending: proposals.length,
+      ...before, is_reviewed, is_skipped, is_flagged, comment, num_boxes: annotations.length, num_pending: proposals.length,
     });
   }
 

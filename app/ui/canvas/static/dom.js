@@ -24,11 +24,15 @@ function asNode(child) {
   return child instanceof Node ? child : document.createTextNode(String(child));
 }
 
-/** A button that never keeps the keyboard focus after a click: keys belong to the canvas. */
-export function button(label, { title, onClick, ...props }, ...more) {
+/**
+ * A button that never keeps the keyboard focus after a click: keys belong to the canvas. `command` is the one of
+ * keymap.js that does the same; see hints.js.
+ */
+export function button(label, { title, onClick, command, ...props }, ...more) {
+  const data = command ? { command, hint: title } : {};
   return h(
     "button",
-    { type: "button", title, "aria-label": title, ...props, on: { click: onClick, mousedown: keepFocus } },
+    { type: "button", title, "aria-label": title, data, ...props, on: { click: onClick, mousedown: keepFocus } },
     label,
     ...more,
   );

@@ -26,6 +26,35 @@ export function isLargeEnough(box) {
   return width(box) >= SMALLEST_PX && height(box) >= SMALLEST_PX;
 }
 
+/** Edges named by `sides` ("nesw") that come within `reach` of the image's border lie on it. */
+export function snapped(box, size, reach, sides = "nesw") {
+  const out = [...box];
+  if (sides.includes("w") && Math.abs(out[0]) <= reach) out[0] = 0;
+  if (sides.includes("n") && Math.abs(out[1]) <= reach) out[1] = 0;
+  if (sides.includes("e") && Math.abs(size.width - out[2]) <= reach) out[2] = size.width;
+  if (sides.includes("s") && Math.abs(size.height - out[3]) <= reach) out[3] = size.height;
+  return out;
+}
+
+/** Moved onto the border of the image where it comes within `reach` of it; its size stays. */
+export function docked(box, size, reach) {
+  const shift = (low, high, room) => (Math.abs(low) <= reach ? -low : Math.abs(room - high) <= reach ? room - high : 0);
+  return moved(box, shift(box[0], box[2], size.width), shift(box[1], box[3], size.height), size);
+}
+
+/** The smallest box around points [{x, y}, ...]. */
+export function around(points) {
+  const [xs, ys] = [points.map((p) => p.x), points.map((p) => p.y)];
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+}
+
+export function intersectionOverUnion(a, b) {
+  const w = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
+  const h = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  if (w <= 0 || h <= 0) return 0;
+  return (w * h) / (area(a) + area(b) - w * h);
+}
+
 /** Moved by (dx, dy) but kept whole inside the image. */
 export function moved(box, dx, dy, size) {
   const x = clamp(dx, -box[0], size.width - box[2]);

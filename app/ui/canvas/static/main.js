@@ -1,13 +1,25 @@
 // Puts a canvas together: one save queue and one undo history per page, one session per canvas.
 
+import { actionsOf } from "./actions.js";
 import { getJson } from "./api.js";
+import { conflictBanner, troubleBanner } from "./banner.js";
+import { classBar } from "./classbar.js";
+import { Conflicts, isWorthKeeping } from "./conflicts.js";
 import { h } from "./dom.js";
+import { filmstrip } from "./filmstrip.js";
+import { keepHints } from "./hints.js";
 import { History } from "./history.js";
+import { Keymap } from "./keymap.js";
 import { Keyboard } from "./keys.js";
-import { classBar, filmstrip, helpOverlay, sideList, topBar } from "./panels.js";
+import { toggleKeys } from "./keysdialog.js";
 import { SaveQueue } from "./queue.js";
 import { announce, Session } from "./session.js";
+import { sideList } from "./sidelist.js";
 import { Stage } from "./stage.js";
+import { toolBar } from "./toolbar.js";
+import { topBar } from "./topbar.js";
+import { goToFirst } from "./walking.js";
+import { Watch } from "./watch.js";
 
 const TOAST_MS = 4500;
 const NOTHING = {
@@ -15,12 +27,14 @@ const NOTHING = {
   review: "Nothing waits for review. Pre-label in Tune, or label more images.",
 };
 
-let shared = null; // the promise of {queue, history}, made by the first canvas of the page
+let shared = null; // the promise of what the canvases of a page have in common
 
 function pageParts() {
-  shared ??= getJson("/sdpt/api/session").then(({ workspace }) => ({
-    workspace, queue: new SaveQueue(workspace), history: new History(workspace),
-  }));
+  shared ??= getJson("/sdpt/api/session").then(async ({ workspace }) => {
+    const queue = new SaveQueue(workspace);
+    await queue.isReady;
+    return { workspace, queue, history: new History(workspace), conflicts: new Conflicts(workspace), keymap: new Keymap() };
+  });
   return shared;
 }
 
@@ -28,38 +42,55 @@ function pageParts() {
 export async function mount(host, { mode }) {
   if (host.dataset.isMounted) return;
   host.dataset.isMounted = "yes";
-  const { workspace, queue, history } = await pageParts();
+  const { workspace, queue, history, conflicts, keymap } = await pageParts();
   const session = new Session({ mode, workspace, queue, history });
   const stage = new Stage(session);
-  const help = helpOverlay(() => (help.hidden = true));
-  const bar = topBar(session, stage, queue, { onHelp: () => (help.hidden = !help.hidden) });
+  const watch = new Watch(session, queue, () => stage.isVisible);
+  const toggleHelp = () => toggleKeys(host, keymap);
+  const bar = topBar(session, queue, watch, { onHelp: toggleHelp });
+  const actions = actionsOf({ session, stage, host, bar: () => bar, toggleHelp });
   const toast = h("div", { class: "sdpt-toast", role: "status", hidden: true });
+  const spoken = h("div", { class: "sdpt-spoken", "aria-live": "polite" });
   host.replaceChildren(
-    bar.element, classBar(session),
-    h("div", { class: "sdpt-body" }, h("div", { class: "sdpt-middle" }, stage.element, help, toast), sideList(session)),
-    filmstrip(session),
+    bar.element, toolBar(session, actions), classBar(session, actions),
+    h("div", { class: "sdpt-banners" }, h("div", {}, troubleBanner(queue), conflictBanner(session, conflicts))),
+    h("div", { class: "sdpt-body" }, h("div", { class: "sdpt-middle" }, stage.element, toast), sideList(session, actions)),
+    filmstrip(session), spoken,
   );
+  keepHints(host, keymap);
   session.addEventListener("say", ({ detail }) => show(toast, detail));
+  session.addEventListener("reveal", () => (spoken.textContent = spokenName(session)));
   session.addEventListener("finished", () => refresh(session, stage));
-  listenToQueue(session, queue, history);
-  new Keyboard(actionsOf(session, stage, bar, help));
+  listenToQueue(session, queue, { history, conflicts });
+  new Keyboard(keymap, actions, stage.pen);
   await refreshWhenSeen(session, stage);
 }
 
-function listenToQueue(session, queue, history) {
+function listenToQueue(session, queue, { history, conflicts }) {
+  const isFirst = session.mode === "label"; // what concerns the page is done once, not by each canvas
   queue.addEventListener("saved", ({ detail: { imageId, document, kinds } }) => {
     session.adopt(document);
-    if (session.mode === "label") announce(kinds, imageId); // once per page, not once per canvas
+    if (isFirst) announce(kinds, imageId);
   });
   queue.addEventListener("added", () => session.reload());
-  queue.addEventListener("refused", ({ detail: { imageId, error } }) => {
-    history.forget(imageId);
+  queue.addEventListener("refused", ({ detail: { imageId, op, error } }) => {
+    if (isFirst) history.forget(imageId);
+    if (isFirst && isWorthKeeping(op)) conflicts.add(op, error.message);
     session.loader.forget(imageId);
     if (imageId !== session.imageId) return;
     session.say(error.message, "bad");
     session.reload();
   });
   queue.addEventListener("foreign", ({ detail }) => session.say(detail.message, "bad"));
+}
+
+/** What a screen reader says of the box that the keyboard went to. */
+function spokenName(session) {
+  const item = session.selected;
+  if (!item) return "";
+  const items = session.items();
+  const about = item.isProposal ? `proposal, score ${item.score.toFixed(2)}` : item.origin;
+  return `${session.category(item.category_id).name}, ${about}, ${items.indexOf(item) + 1} of ${items.length}`;
 }
 
 /** Load the lists when the canvas comes into sight, and again when others have changed something. */
@@ -96,7 +127,7 @@ async function refresh(session, stage) {
     const named = imageNamedByAddress(session.mode);
     if (named) await session.goTo(named);
     else if (session.list.indexOf(session.imageId) >= 0) await session.reload();
-    else await session.goToFirst();
+    else await goToFirst(session);
     if (!session.list.ids.length) stage.tell(session.list.message ?? NOTHING[session.mode]);
   } catch (error) {
     session.say(error.message, "bad");
@@ -109,46 +140,4 @@ function show(toast, { text, level }) {
   toast.hidden = false;
   clearTimeout(Number(toast.dataset.timer));
   toast.dataset.timer = setTimeout(() => (toast.hidden = true), TOAST_MS);
-}
-
-function actionsOf(session, stage, bar, help) {
-  const { tool } = stage;
-  return {
-    isVisible: () => stage.isVisible,
-    hasItems: () => session.items().length > 0,
-    hasSelection: () => session.selected !== null,
-    cycle: (step) => session.cycle(step),
-    chooseDigit: (digit) => session.chooseDigit(digit),
-    remove: () => session.remove(),
-    escape: () => {
-      if (!help.hidden) help.hidden = true;
-      else if (!tool.cancel()) session.select(null);
-    },
-    done: () => session.done(),
-    none: () => session.none(),
-    skip: () => session.skip(),
-    next: () => session.next(),
-    previous: () => session.previous(),
-    reject: () => session.reject(),
-    undo: () => session.undo(),
-    redo: () => session.redo(),
-    nudge: (dx, dy) => session.nudge(dx, dy),
-    grow: (dx, dy) => session.grow(dx, dy),
-    toggleProposals: () => session.toggleProposals(),
-    toggleHelp: () => (help.hidden = !help.hidden),
-    search: () => bar.focusSearch(),
-    fit: () => stage.fit(),
-    actualSize: () => stage.actualSize(),
-    zoomIn: () => stage.zoom(1.4),
-    zoomOut: () => stage.zoom(1 / 1.4),
-    spaceDown: () => tool.setSpace(true),
-    spaceLost: () => tool.setSpace(false),
-    spaceUp: (isShift) => {
-      const didPan = tool.didPanWithSpace;
-      tool.setSpace(false);
-      if (didPan) return;
-      if (isShift) session.acceptAll();
-      else session.accept();
-    },
-  };
 }

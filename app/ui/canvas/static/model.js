@@ -5,7 +5,8 @@
 //
 //   {kind: "edit", op: "create"|"update"|"delete", uid, box?, category_id?, base_revision?}
 //   {kind: "verdict", verdict: "accepted"|"corrected"|"rejected"|"pending", prediction_id, proposal, uid?, box?, category_id?}
-//   {kind: "mark", is_reviewed?, is_skipped?}
+//   {kind: "mark", is_reviewed?, is_skipped?, is_flagged?}
+//   {kind: "note", text, expected}
 
 import { newUid } from "./dom.js";
 
@@ -24,7 +25,9 @@ export function reduce(state, op) {
   if (op.kind === "mark") {
     if (op.is_reviewed !== undefined) state.image.is_reviewed = op.is_reviewed;
     if (op.is_skipped !== undefined) state.image.is_skipped = op.is_skipped;
-  } else if (op.kind === "verdict") reduceVerdict(state, op);
+    if (op.is_flagged !== undefined) state.image.is_flagged = op.is_flagged;
+  } else if (op.kind === "note") state.image.comment = op.text;
+  else if (op.kind === "verdict") reduceVerdict(state, op);
   else if (op.op === "delete") state.boxes.delete(op.uid);
   else {
     const before = state.boxes.get(op.uid) ?? { uid: op.uid, origin: op.origin ?? "drawn", revision: null };
@@ -48,8 +51,7 @@ function reduceVerdict(state, { verdict, prediction_id, proposal, uid, box, cate
 
 // ---- operations with their inverse: {redo, undo} ----
 
-export function creating(box, category_id) {
-  const uid = newUid();
+export function creating(box, category_id, uid = newUid()) {
   return pair([{ kind: "edit", op: "create", uid, box, category_id }], [{ kind: "edit", op: "delete", uid }]);
 }
 

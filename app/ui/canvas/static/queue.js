@@ -6,11 +6,13 @@
 
 import { postJson } from "./api.js";
 import { newUid } from "./dom.js";
+import { forgetHistories } from "./history.js";
+import { reach } from "./reach.js";
 
 const PREFIX = "sdpt.queue.";
 const MAX_BATCH = 200;
 const RETRY_MS = [300, 700, 1500, 3000, 5000];
-const ADOPT_AFTER_MS = [0, 1000, 3000, 10000];
+const ADOPT_AFTER_MS = [1000, 3000, 10000];
 const DEAD_AFTER_MS = 90000; // only where the browser has no locks
 const BEAT_MS = 15000;
 
@@ -29,7 +31,9 @@ export class SaveQueue extends EventTarget {
     this.failures = 0;
     this.wake = null;
     this.#holdLock();
-    addEventListener("online", () => this.retryNow());
+    this.isReady = this.#adoptOrphans(); // what a closed page left behind goes before what is done now
+    reach.addEventListener("change", () => (reach.isReached ? this.retryNow() : this.#emit("status", {})));
+    addEventListener("beforeunload", (event) => this.ops.length && !this.isStored && event.preventDefault());
     addEventListener("pagehide", () => this.#release());
     addEventListener("pageshow", (event) => event.persisted && location.reload());
     setInterval(() => this.ops.length && this.#persist(), BEAT_MS);
@@ -37,9 +41,10 @@ export class SaveQueue extends EventTarget {
     setInterval(() => this.#adoptOrphans(), 30000);
   }
 
-  /** op: {kind: "edit"|"verdict"|"mark", image_id, ...}; see model.js. */
+  /** op: {kind: "edit"|"verdict"|"mark"|"note", image_id, ...}; see model.js. */
   push(ops) {
     this.ops.push(...ops.map((op) => ({ ...op, n: newUid() })));
+    window.dispatchEvent(new CustomEvent("sdpt:pushed", { detail: { ops } }));
     this.#persist();
     this.#pump();
   }
@@ -59,6 +64,7 @@ export class SaveQueue extends EventTarget {
   async #pump() {
     if (this.isPumping) return;
     this.isPumping = true;
+    await this.isReady;
     while (this.ops.length && this.state !== "foreign") {
       const batch = this.#nextBatch();
       if (this.state !== "login") this.#setState(this.failures ? "offline" : "saving");
@@ -150,19 +156,13 @@ export class SaveQueue extends EventTarget {
   #persist() {
     if (this.ops.length) {
       const entry = { alive: Date.now(), ops: this.ops };
-      try {
-        localStorage.setItem(this.key, JSON.stringify(entry));
-        this.isStored = true;
-      } catch {
-        this.isStored = false; // storage is full or forbidden; the state line says so
-      }
+      this.isStored = stored(this.key, entry) || (forgetHistories(), stored(this.key, entry));
     } else localStorage.removeItem(this.key);
     this.#emit("status", {});
   }
 
   #release() {
-    if (!this.ops.length) return;
-    localStorage.setItem(this.key, JSON.stringify({ alive: 0, ops: this.ops }));
+    if (this.ops.length) stored(this.key, { alive: 0, ops: this.ops });
   }
 
   #holdLock() {
@@ -185,7 +185,8 @@ export class SaveQueue extends EventTarget {
       const page = key.slice(mine.length);
       const isDead = heldLocks ? !heldLocks.has(PREFIX + page) : Date.now() - entry.alive > DEAD_AFTER_MS;
       if (!isDead) continue;
-      this.ops.push(...entry.ops);
+      // Theirs are older than ours, but what was tried once may be on its way and keeps its place.
+      this.ops.splice(this.ops.findLastIndex((op) => op.is_tried) + 1, 0, ...entry.ops);
       this.#persist(); // first ours, then away with theirs: a crash in between repeats, but loses nothing
       localStorage.removeItem(key);
       this.#emit("added", { imageIds: [...new Set(entry.ops.map((op) => op.image_id))] });
@@ -202,8 +203,18 @@ function read(key) {
   }
 }
 
+/** Whether it could be stored: the browser's space may be full, or forbidden; the banner says so. */
+function stored(key, entry) {
+  try {
+    localStorage.setItem(key, JSON.stringify(entry));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function goesWith(first, op) {
-  return op && !op.batch && first.kind !== "mark" && op.kind === first.kind && op.image_id === first.image_id;
+  return op && !op.batch && (first.kind === "edit" || first.kind === "verdict") && op.kind === first.kind && op.image_id === first.image_id;
 }
 
 /** A judged proposal that is gone or judged already still gives its box: as one drawn by hand. */
@@ -218,9 +229,10 @@ function rescued(op, error) {
 function message(batch) {
   const base = `/sdpt/api/images/${batch[0].image_id}`;
   if (batch[0].kind === "mark") {
-    const { is_reviewed, is_skipped } = batch[0];
-    return [`${base}/marks`, { is_reviewed, is_skipped }];
+    const { is_reviewed, is_skipped, is_flagged } = batch[0];
+    return [`${base}/marks`, { is_reviewed, is_skipped, is_flagged }];
   }
+  if (batch[0].kind === "note") return [`${base}/note`, { text: batch[0].text, expected: batch[0].expected }];
   if (batch[0].kind === "verdict") return [`${base}/verdicts`, { verdicts: batch.map(verdictBody) }];
   return [`${base}/edits`, { edits: merged(batch) }];
 }
@@ -242,7 +254,7 @@ function merged(batch) {
       if (category_id) last.category_id = category_id;
     } else if (op === "update") out.push({ op, uid, box, category_id, expected_revision: base_revision });
     else if (op === "create") out.push({ op, uid, box, category_id });
-    else out.push({ op, uid });
+    else out.push({ op, uid, expected_revision: last ? null : base_revision });
   }
   return out;
 }
@@ -251,11 +263,29 @@ function merged(batch) {
 export function saveState(queue) {
   const waiting = queue.ops.length;
   const changes = `${waiting} ${waiting === 1 ? "change" : "changes"}`;
-  if (queue.state === "foreign") return { text: "Another workspace is open here", level: "bad" };
-  if (waiting && queue.isStored === false)
-    return { text: `${changes} not saved: keep this page open`, level: "bad" };
+  if (queue.state === "foreign") return { text: "Another workspace", level: "bad" };
+  if (waiting && queue.isStored === false) return { text: `${changes} not saved`, level: "bad" };
   if (queue.state === "login") return { text: `Log in again: ${changes} waiting`, level: "bad" };
-  if (waiting && queue.state === "offline")
-    return { text: `Offline: ${changes} waiting, will be sent`, level: "bad" };
+  if (!reach.isReached || (waiting && queue.state === "offline"))
+    return { text: waiting ? `Offline: ${changes} waiting` : "Offline", level: "bad" };
   return waiting ? { text: "Saving…", level: "busy" } : { text: "Saved", level: "good" };
+}
+
+/** The sentence of the banner over the image, or null while all is well. */
+export function trouble(queue) {
+  const waiting = queue.ops.length;
+  const kept = waiting
+    ? `${waiting} ${waiting === 1 ? "change is" : "changes are"} kept in this browser and will be sent in order.`
+    : "Every change so far is saved.";
+  if (queue.state === "foreign") {
+    return "Another workspace is served at this address now. Your changes are kept in this browser until yours is back.";
+  }
+  if (waiting && queue.isStored === false) {
+    return `${waiting} changes can be kept in this page only: the browser gives no room. Do not close it.`;
+  }
+  if (queue.state === "login") return `You are logged out: log in again in another tab. ${kept}`;
+  if (!reach.isReached || (waiting && queue.state === "offline")) {
+    return `The server does not answer. You can go on. ${kept}`;
+  }
+  return null;
 }

@@ -23,7 +23,7 @@ export class BoxLayer {
     this.canvas.height = Math.round(cssHeight * this.ratio);
   }
 
-  /** items: [{key, box, color, label, isProposal, isSelected, isHovered}], the topmost last. */
+  /** items: [{box, color, ring, label, short?, isProposal, isSelected, isHovered}], the topmost last; draft: {box?, points?, color}. */
   draw(items, draft) {
     const c = this.context;
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -49,7 +49,7 @@ export class BoxLayer {
     return x + w >= -20 && y + h >= -20 && x <= sw + 20 && y <= sh + 20;
   }
 
-  #outline(c, { at, color, isProposal, isSelected, isHovered }) {
+  #outline(c, { at, color, ring, isProposal, isSelected, isHovered }) {
     const line = isSelected ? 2.5 : isHovered ? 2.25 : 1.75;
     c.globalAlpha = isSelected ? 0.2 : isHovered ? 0.14 : isProposal ? 0.03 : 0.07;
     c.fillStyle = color;
@@ -65,12 +65,20 @@ export class BoxLayer {
     c.lineWidth = line;
     c.strokeRect(at.x, at.y, at.w, at.h);
     c.setLineDash([]);
+    for (let r = 1; r <= (ring ?? 0); r += 1) this.#innerFrame(c, at, 4 * r);
   }
 
-  #label(c, { at, color, label, isSelected, isHovered, isProposal }) {
+  /** Tells a class from another one of the same colour: a second or third frame inside. */
+  #innerFrame(c, { x, y, w, h }, inset) {
+    if (w < 4 * inset || h < 4 * inset) return;
+    c.lineWidth = 1.25;
+    c.strokeRect(x + inset, y + inset, w - 2 * inset, h - 2 * inset);
+  }
+
+  #label(c, { at, color, label, short, isSelected, isHovered, isProposal }) {
     const isLoud = isSelected || isHovered;
     if (!isLoud && (at.w < 26 || at.h < 18)) return;
-    const text = isLoud ? label : this.#shortened(c, label, Math.max(at.w, 40));
+    const text = isLoud ? label : this.#shortened(c, label, short, Math.max(at.w, 40));
     if (!text) return;
     const w = this.#widthOf(c, text) + 8;
     const y = at.y >= LABEL_HEIGHT ? at.y - LABEL_HEIGHT : at.y;
@@ -82,9 +90,10 @@ export class BoxLayer {
     c.globalAlpha = 1;
   }
 
-  /** The label, its score alone when the name does not fit, or nothing. */
-  #shortened(c, label, room) {
+  /** The label; a proposal's score alone when its name does not fit; else a part of the name, or nothing. */
+  #shortened(c, label, short, room) {
     if (this.#widthOf(c, label) + 8 <= room) return label;
+    if (short) return short;
     const cut = label.slice(0, Math.max(Math.floor(room / 7) - 1, 0));
     return cut.length > 1 ? `${cut}…` : "";
   }
@@ -112,7 +121,9 @@ export class BoxLayer {
     }
   }
 
-  #draft(c, { box, color }) {
+  #draft(c, { box, points = [], color }) {
+    for (const point of points) this.#point(c, point, color);
+    if (!box) return;
     const at = this.#onScreen(box);
     this.#outline(c, { at, color, isSelected: true });
     const text = `${width(box).toFixed(1)} × ${height(box).toFixed(1)}`;
@@ -120,6 +131,17 @@ export class BoxLayer {
     c.fillRect(at.x, at.y + at.h + 4, this.#widthOf(c, text) + 10, 18);
     c.fillStyle = "#ffffff";
     c.fillText(text, at.x + 5, at.y + at.h + 13.5);
+  }
+
+  #point(c, point, color) {
+    const { x, y } = this.view.toScreen(point.x, point.y);
+    c.fillStyle = "#ffffff";
+    c.strokeStyle = color;
+    c.lineWidth = 2;
+    c.beginPath();
+    c.arc(x, y, 4, 0, 2 * Math.PI);
+    c.fill();
+    c.stroke();
   }
 
   /** The borders of the image's pixels, when they are large enough to be met. */

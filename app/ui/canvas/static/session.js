@@ -1,17 +1,20 @@
-// One canvas at work: which image is shown, what is selected, and everything a person can do to it.
+// One canvas at work: which image is shown, what lies on it, what is selected, and the one way to change it
+// (`perform`). What a person can do with it is in editing.js, judging.js and walking.js.
 
-import { getJson, postJson } from "./api.js";
+import { getJson } from "./api.js";
 import { Cards, ImageList, Loader } from "./browse.js";
-import { isSame, moved, resized } from "./geometry.js";
-import {
-  accepting, changing, correcting, creating, deleting, reduce, rejecting, stateOf, together,
-} from "./model.js";
+import { area, contains } from "./geometry.js";
+import { reduce, stateOf } from "./model.js";
+import { Shown } from "./shown.js";
 
-export const REVIEW_FLOOR = 0.2; // below it most proposals of a small detector are noise; the slider goes lower
-const boxKey = (uid) => `b:${uid}`;
+export const REVIEW_FLOOR = 0; // the server shows what its thresholds allow; the slider hides more of it
+export const boxKey = (uid) => `b:${uid}`;
 const proposalKey = (id) => `p:${id}`;
 
-/** Events: "image" (another one is shown), "boxes" (redraw, lists), "list", "classes", "say" {text, level}. */
+/**
+ * Events: "image" (another one is shown), "boxes" (redraw, lists), "hover", "list", "classes", "reveal" (the
+ * selected box is to be brought into sight), "needclass", "finished", "say" {text, level}.
+ */
 export class Session extends EventTarget {
   constructor({ mode, workspace, queue, history }) {
     super();
@@ -19,32 +22,60 @@ export class Session extends EventTarget {
     this.list = new ImageList();
     this.cards = new Cards();
     this.loader = new Loader();
-    this.filter = "all";
-    this.query = "";
+    this.search = { state: "all", query: "" };
     this.categories = [];
-    this.currentClass = null;
+    this.categoryById = new Map();
+    this.currentClass = Number(localStorage.getItem(this.#classKey)) || null;
     this.state = null; // see model.js
+    this.version = null; // of the server's document; see watch.js
     this.selection = null; // "b:<uid>" or "p:<proposal id>"
     this.hovered = null;
+    this.pointer = null; // {x, y} in the image since the pointer moved last; a choice by key forgets it
+    this.isPointerFresh = false;
     this.preview = null; // {key, box} while a box is dragged
-    this.minScore = mode === "review" ? REVIEW_FLOOR : 0;
-    this.showsProposals = true;
+    this.shown = new Shown(mode === "review" ? REVIEW_FLOOR : 0);
     this.ticket = 0;
+    this.headingTo = null; // the image that is being loaded: quick keys count from there
     this.epoch = 0; // counts own changes: an answer that was asked for before one of them is out of date
     this.lastIndex = 0; // where we were, should the shown image leave the list
+    this.known = null; // items(), until something changes
   }
 
   // ---- loading ----
 
   async refreshClasses() {
-    this.#setClasses((await getJson("/sdpt/api/classes")).categories);
+    this.setClasses((await getJson("/sdpt/api/classes")).categories);
+  }
+
+  setClasses(categories) {
+    this.categories = categories;
+    const seen = new Map();
+    this.categoryById = new Map(categories.map((category) => {
+      const ring = seen.get(category.color) ?? 0; // classes that share a colour differ by their frame
+      seen.set(category.color, ring + 1);
+      return [category.id, { ...category, ring: Math.min(ring, 2) }];
+    }));
+    if (!this.categoryById.has(this.currentClass)) this.currentClass = categories[0]?.id ?? null;
+    this.emit("classes");
+    this.touch();
+  }
+
+  /** The class of the next box. It sticks: across images, and when the page is opened again. */
+  setCurrentClass(id) {
+    this.currentClass = id;
+    localStorage.setItem(this.#classKey, String(id));
+    this.emit("classes");
+  }
+
+  get #classKey() {
+    return `sdpt.class.${this.workspace}`;
   }
 
   async refreshList() {
     this.cards.clear();
-    await this.list.load(this.mode, this.filter, this.query);
+    await this.list.load(this.mode, this.search);
     this.#noteIndex();
-    this.#emit("list");
+    this.emit("list");
   }
 
   #noteIndex() {
@@ -55,27 +86,35 @@ export class Session extends EventTarget {
   /** Show no image: the list is empty, or its end is reached. */
   leave() {
     this.ticket += 1;
-    this.state = this.selection = this.hovered = this.preview = null;
-    this.#emit("image");
-    this.#emit("boxes");
+    this.headingTo = null;
+    this.state = this.version = this.selection = this.hovered = this.preview = null;
+    this.emit("image");
+    this.touch();
   }
 
   /** Show an image. Its document and picture may have been loaded ahead; the server is asked again either way. */
   async goTo(id, { isFresh = false } = {}) {
     const ticket = ++this.ticket;
+    this.headingTo = id;
     const isAhead = !isFresh && this.loader.documents.has(id);
     let document;
     try {
       document = await this.loader.document(id, { isFresh });
     } catch (error) {
-      if (ticket === this.ticket) this.say(error.message, "bad");
+      if (ticket !== this.ticket) return;
+      this.headingTo = null;
+      this.say(error.message, "bad");
       return;
     }
     if (ticket !== this.ticket) return;
+    this.headingTo = null;
     this.#show(document);
-    const index = this.list.indexOf(id);
-    this.loader.prefetch(this.list.ids[index + 1]).then(() => this.loader.prefetch(this.list.ids[index + 2]));
+    this.#loadAhead(this.list.indexOf(id));
     if (isAhead) this.reload();
+  }
+
+  async #loadAhead(index) {
+    for (const by of [1, 2, -1]) await this.loader.prefetch(this.list.ids[index + by]);
   }
 
   /** Ask the server again for the shown image, and take over what it says unless a change is on its way. */
@@ -97,13 +136,19 @@ export class Session extends EventTarget {
   }
 
   #show(document) {
-    this.state = stateOf(document, this.queue.pendingFor(document.image.id));
-    this.selection = this.hovered = this.preview = null;
+    this.#take(document);
+    this.selection = this.hovered = this.preview = this.pointer = null;
     this.cards.update(document);
     this.#noteIndex();
     if (this.mode === "review") this.selection = this.proposals()[0]?.key ?? null;
-    this.#emit("image");
-    this.#emit("boxes");
+    this.emit("image");
+    this.touch();
+  }
+
+  #take(document) {
+    this.state = stateOf(document, this.queue.pendingFor(document.image.id));
+    this.version = document.version;
+    this.known = null;
   }
 
   /** What the server said after a change, or on asking. */
@@ -111,35 +156,44 @@ export class Session extends EventTarget {
     this.epoch += 1;
     this.loader.keep(document);
     this.cards.update(document);
-    this.#emit("list");
+    this.emit("list");
     if (document.image.id !== this.imageId) return;
-    this.state = stateOf(document, this.queue.pendingFor(document.image.id));
-    if (!this.find(this.selection)) this.selection = null;
-    this.#emit("boxes");
+    this.#take(document);
+    this.touch();
   }
 
   // ---- looking ----
 
-  /** Boxes and shown proposals, as one kind of thing: {key, isProposal, box, category_id, ...}. */
+  /** Shown proposals and boxes, as one kind of thing: {key, isProposal, box, category_id, ...}. */
   items() {
-    if (!this.state) return [];
-    return [...(this.showsProposals ? this.proposals() : []), ...this.boxes()];
+    this.known ??= this.state ? [...this.#proposals(), ...this.#boxes()] : [];
+    return this.known;
+  }
+
+  #boxes() {
+    const all = [...this.state.boxes.values()].map((b) => ({ ...b, key: boxKey(b.uid), isProposal: false }));
+    return all.filter((item) => this.shown.allows(item));
+  }
+
+  #proposals() {
+    const all = [...this.state.proposals.values()].map((p) => ({ ...p, key: proposalKey(p.id), isProposal: true }));
+    return all.filter((p) => this.shown.allows(p)).sort((a, b) => Math.abs(a.score - 0.5) - Math.abs(b.score - 0.5));
   }
 
   boxes() {
-    return [...this.state.boxes.values()].map((b) => this.#previewed({ ...b, key: boxKey(b.uid), isProposal: false }));
+    return this.items().filter((item) => !item.isProposal);
   }
 
-  /** Those at or above the threshold, least certain first. */
+  /** Those that are shown, least certain first. */
   proposals() {
-    return [...this.state.proposals.values()]
-      .filter((p) => p.score >= this.minScore)
-      .sort((a, b) => Math.abs(a.score - 0.5) - Math.abs(b.score - 0.5))
-      .map((p) => this.#previewed({ ...p, key: proposalKey(p.id), isProposal: true }));
+    return this.items().filter((item) => item.isProposal);
   }
 
-  #previewed(item) {
-    return this.preview?.key === item.key ? { ...item, box: this.preview.box } : item;
+  /** How many boxes and proposals (above the threshold) are hidden. */
+  get numHidden() {
+    if (!this.state) return 0;
+    const above = [...this.state.proposals.values()].filter((p) => p.score >= this.shown.minScore);
+    return this.state.boxes.size + above.length - this.items().length;
   }
 
   find(key) {
@@ -151,288 +205,96 @@ export class Session extends EventTarget {
   }
 
   category(id) {
-    return this.categories.find((c) => c.id === id) ?? { id, name: "removed class", color: "#888888" };
+    return this.categoryById.get(id) ?? { id, name: "removed class", color: "#888888", ring: 0 };
   }
 
   select(key) {
     this.selection = key;
-    this.#emit("boxes");
+    this.emit("boxes");
   }
 
   hover(key) {
     if (key === this.hovered) return;
     this.hovered = key;
-    this.#emit("hover");
+    this.emit("hover");
   }
 
+  /** What lies under a point of the image, smallest first. */
+  at(point) {
+    const found = this.items().filter((item) => contains(item.box, point));
+    return found.sort((a, b) => area(a.box) - area(b.box));
+  }
+
+  /** The next or previous box: those that overlap under the pointer first, then all others. */
   cycle(step) {
-    const keys = this.items().map((item) => item.key);
+    const under = this.pointer ? this.at(this.pointer) : [];
+    const first = new Set(under);
+    const keys = [...under, ...this.items().filter((item) => !first.has(item))].map((item) => item.key);
     if (!keys.length) return;
-    const at = keys.indexOf(this.selection);
-    this.select(keys[(at < 0 ? (step > 0 ? 0 : -1) : at + step + keys.length) % keys.length] ?? keys.at(-1));
-    this.#emit("reveal");
+    const isFresh = this.isPointerFresh && under.length > 0 && !under.some((item) => item.key === this.selection);
+    const at = isFresh ? -1 : keys.indexOf(this.selection);
+    this.isPointerFresh = false;
+    this.select(keys[at < 0 ? (step > 0 ? 0 : keys.length - 1) : (at + step + keys.length) % keys.length]);
+    this.emit("reveal");
   }
 
   // ---- changing ----
 
   /** Do a step of model.js: show it, remember it for undo, and queue it for the server. */
   perform(step, { tag = null } = {}) {
-    this.#run(step.redo);
+    this.run(step.redo);
     this.history.add(this.imageId, step, tag);
-    this.#emit("boxes");
+    this.touch();
   }
 
-  #run(ops) {
+  /** Apply operations and queue them, without a step to undo. */
+  run(ops) {
     const sent = ops.map((op) => {
       const full = { ...op, image_id: this.imageId };
-      if (op.op === "update") full.base_revision = this.state.boxes.get(op.uid)?.revision ?? null;
+      const before = this.state.boxes.get(op.uid);
+      if (op.op === "update" || op.op === "delete") full.base_revision = before?.revision ?? null;
       reduce(this.state, full);
+      const after = this.state.boxes.get(op.uid);
+      if (after) full.mine = { box: after.box, category_id: after.category_id };
       return full;
     });
+    this.known = null;
     this.epoch += 1;
     this.loader.forget(this.imageId);
     this.queue.push(sent);
   }
 
   undo() {
-    this.#travel(this.history.undo(this.imageId), "undo", "Nothing to undo on this image.");
+    if (this.state) this.#travel(this.history.undo(this.imageId), "undo", "Nothing to undo on this image.");
   }
 
   redo() {
-    this.#travel(this.history.redo(this.imageId), "redo", "Nothing to redo on this image.");
+    if (this.state) this.#travel(this.history.redo(this.imageId), "redo", "Nothing to redo on this image.");
   }
 
   #travel(step, direction, nothing) {
-    if (!this.state) return;
     if (!step) {
       this.say(nothing);
       return;
     }
-    this.#run(step[direction]);
-    if (!this.find(this.selection)) this.selection = null;
-    this.#emit("boxes");
-  }
-
-  draw(box) {
-    if (this.currentClass === null) {
-      this.say("Name a class first: type it under 'Classes', or add it in Project.", "bad");
-      this.#emit("needclass");
-      return;
-    }
-    const step = creating(box, this.currentClass);
-    this.perform(step);
-    this.select(boxKey(step.redo[0].uid));
-  }
-
-  /** A dragged proposal becomes a box of the person who dragged it. */
-  changeBox(key, box, { tag = null } = {}) {
-    const item = this.find(key);
-    if (!item || isSame(box, item.box)) return;
-    this.#change(item, { box }, tag);
-  }
-
-  #change(item, change, tag = null) {
-    if (!item.isProposal) {
-      this.perform(changing(item, change), { tag });
-      return;
-    }
-    const step = correcting(item, change);
-    this.perform(step);
-    this.select(boxKey(step.redo[0].uid));
-  }
-
-  nudge(dx, dy) {
-    const item = this.selected;
-    if (item) this.changeBox(item.key, moved(item.box, dx, dy, this.state.image), { tag: `move ${item.key}` });
-  }
-
-  /** Pull the lower right corner. */
-  grow(dx, dy) {
-    const item = this.selected;
-    if (item) this.changeBox(item.key, resized(item.box, "se", dx, dy, this.state.image), { tag: `grow ${item.key}` });
-  }
-
-  chooseClass(id) {
-    this.currentClass = id;
-    const item = this.selected;
-    if (item && item.category_id !== id) this.#change(item, { category_id: id });
-    this.#emit("classes");
-  }
-
-  /** 1 is the first class, 0 the tenth. */
-  chooseDigit(digit) {
-    const category = this.categories[digit === 0 ? 9 : digit - 1];
-    if (category) this.chooseClass(category.id);
-    else this.say(`There is no class ${digit}.`);
-  }
-
-  async addClass(name) {
-    try {
-      const { added_id, categories } = await postJson("/sdpt/api/classes", { name }, this.workspace);
-      this.#setClasses(categories);
-      this.chooseClass(added_id);
-      announce(["classes"], null);
-      return true;
-    } catch (error) {
-      this.say(error.message, "bad");
-      return false;
-    }
-  }
-
-  #setClasses(categories) {
-    this.categories = categories;
-    if (!categories.some((c) => c.id === this.currentClass)) this.currentClass = categories[0]?.id ?? null;
-    this.#emit("classes");
-    this.#emit("boxes");
-  }
-
-  remove() {
-    const item = this.selected;
-    if (!item) return;
-    if (item.isProposal) {
-      this.reject();
-      return;
-    }
-    this.perform(deleting(item));
-    this.select(null);
-  }
-
-  accept() {
-    this.#judge(accepting, "Select a proposal first: Tab, or click it.");
-  }
-
-  reject() {
-    if (this.selected && !this.selected.isProposal) this.remove();
-    else this.#judge(rejecting, "Select a box or proposal first: Tab, or click it.");
-  }
-
-  #judge(makeStep, advice) {
-    if (!this.state) return;
-    const waiting = this.showsProposals ? this.proposals() : [];
-    const at = waiting.findIndex((p) => p.key === this.selection);
-    if (at < 0) {
-      this.say(waiting.length ? advice : "There are no proposals on this image.");
-      return;
-    }
-    this.perform(makeStep(waiting[at]));
-    const rest = this.proposals();
-    this.select(rest[Math.min(at, rest.length - 1)]?.key ?? null);
-    this.#emit("reveal");
-  }
-
-  acceptAll() {
-    if (!this.state) return;
-    const waiting = this.showsProposals ? this.proposals() : [];
-    if (!waiting.length) {
-      this.say("There are no shown proposals to accept.");
-      return;
-    }
-    this.perform(together(waiting.map(accepting)));
-    this.select(null);
-    this.say(`${waiting.length} ${waiting.length === 1 ? "proposal" : "proposals"} accepted. Ctrl+Z takes it back.`);
-  }
-
-  // ---- the state of the image, and walking on ----
-
-  done() {
-    this.#markAndGo({ is_reviewed: true, is_skipped: false });
-  }
-
-  skip() {
-    this.#markAndGo({ is_skipped: true, is_reviewed: false });
-  }
-
-  /** No object of any class is here: what was proposed was wrong. */
-  none() {
-    if (!this.state) return;
-    if (this.state.boxes.size) {
-      this.say(`This image has ${this.state.boxes.size} boxes. Delete them first, or press Enter if they are right.`, "bad");
-      return;
-    }
-    const proposed = [...this.state.proposals.values()];
-    if (proposed.length) this.perform(together(proposed.map(rejecting)));
-    this.done();
-  }
-
-  /** Done, or open again, without walking on. */
-  toggleDone() {
-    if (!this.state) return;
-    this.#mark({ is_reviewed: !this.state.image.is_reviewed, is_skipped: false });
-    this.#emit("boxes");
-  }
-
-  #markAndGo(marks) {
-    if (!this.state) return;
-    this.#mark(marks);
-    if (!this.step(1)) this.#emit("boxes");
-  }
-
-  #mark(marks) {
-    this.#run([{ kind: "mark", ...marks }]);
-    const card = this.cards.byId.get(this.imageId);
-    if (card) Object.assign(card, marks);
-    this.#emit("list");
-  }
-
-  next() {
-    if (!this.step(1)) this.say("This is the last image of the list.");
-  }
-
-  previous() {
-    if (!this.step(-1)) this.say("This is the first image of the list.");
-  }
-
-  /** Go `by` images on in the list; in review past those that are done. False at its end. */
-  step(by) {
-    const isDone = (id) => {
-      const card = this.cards.byId.get(id);
-      return this.mode === "review" && by > 0 && Boolean(card?.is_reviewed || card?.is_skipped);
-    };
-    const here = this.list.indexOf(this.imageId);
-    let index = here >= 0 ? here + by : this.lastIndex + (by > 0 ? 0 : -1);
-    while (index >= 0 && index < this.list.ids.length && isDone(this.list.ids[index])) index += by;
-    const id = this.list.ids[index];
-    if (id === undefined) {
-      if (by > 0 && this.mode === "review") this.#emit("finished");
-      return false;
-    }
-    this.goTo(id);
-    return true;
-  }
-
-  // ---- what is shown ----
-
-  async setFilter(filter, query) {
-    this.filter = filter;
-    this.query = query;
-    await this.refreshList();
-    if (this.list.indexOf(this.imageId) < 0) await this.goToFirst();
-  }
-
-  async goToFirst() {
-    if (this.list.ids.length) await this.goTo(this.list.ids[0]);
-    else this.leave();
-  }
-
-  setMinScore(score) {
-    this.minScore = score;
-    if (!this.find(this.selection)) this.selection = null;
-    this.#emit("boxes");
-  }
-
-  toggleProposals() {
-    this.showsProposals = !this.showsProposals;
-    this.say(this.showsProposals ? "Proposals are shown." : "Proposals are hidden.");
-    this.setMinScore(this.minScore);
+    this.run(step[direction]);
+    this.touch();
   }
 
   // ---- telling ----
+
+  /** Boxes or what is shown of them has changed. */
+  touch() {
+    this.known = null;
+    if (!this.find(this.selection)) this.selection = null;
+    this.emit("boxes");
+  }
 
   say(text, level = "info") {
     this.dispatchEvent(new CustomEvent("say", { detail: { text, level } }));
   }
 
-  #emit(name) {
+  emit(name) {
     this.dispatchEvent(new Event(name));
   }
 }

@@ -1,6 +1,7 @@
 // The picture, the boxes over it and the crosshair. Knows how to draw, not what the person may do.
 
 import { h, oncePerFrame } from "./dom.js";
+import { KeyboardPen } from "./pen.js";
 import { BoxLayer } from "./render.js";
 import { PointerTool } from "./tools.js";
 import { View } from "./view.js";
@@ -25,6 +26,7 @@ export class Stage {
       session, view: this.view, stage: this.element, redraw: this.redraw,
       crosshair: { move: (point) => this.#cross(point), hide: () => this.#showCross(false) },
     });
+    this.pen = new KeyboardPen({ session, view: this.view, onChange: () => this.#followPen() });
     for (const name of ["boxes", "hover"]) session.addEventListener(name, this.redraw);
     session.addEventListener("image", () => this.#show());
     session.addEventListener("reveal", () => this.#reveal());
@@ -34,6 +36,10 @@ export class Stage {
 
   get isVisible() {
     return this.element.clientWidth > 0 && this.element.isConnected;
+  }
+
+  focus() {
+    this.element.focus({ preventScroll: true });
   }
 
   /** A sentence in place of the image, or null. */
@@ -54,6 +60,20 @@ export class Stage {
 
   actualSize() {
     this.view.actualSize();
+    this.redraw();
+  }
+
+  /** dx, dy: -1, 0 or 1; a tenth of the stage at a time. */
+  pan(dx, dy) {
+    this.view.pan((-dx * this.view.stage.width) / 10, (-dy * this.view.stage.height) / 10);
+    this.redraw();
+  }
+
+  #followPen() {
+    if (this.pen.isOut) {
+      const { x, y } = this.view.toScreen(this.pen.point.x, this.pen.point.y);
+      this.#cross({ sx: x, sy: y });
+    } else this.#showCross(false);
     this.redraw();
   }
 
@@ -106,16 +126,20 @@ export class Stage {
     });
     const items = session.items().map((item) => this.#drawable(item));
     items.sort((a, b) => Number(a.isSelected) - Number(b.isSelected));
-    const draft = this.tool.draft;
-    const color = session.category(session.currentClass).color;
-    this.layer.draw(items, draft ? { box: draft, color } : null);
+    const draft = this.tool.draft ?? this.pen.draft;
+    const { color } = session.category(session.currentClass);
+    this.layer.draw(items, draft ? { ...draft, color } : null);
   }
 
   #drawable(item) {
-    const { color, name } = this.session.category(item.category_id);
-    const label = item.isProposal ? `${name} ${item.score.toFixed(2)}` : name;
-    const { selection, hovered } = this.session;
-    return { ...item, color, label, isSelected: item.key === selection, isHovered: item.key === hovered };
+    const { selection, hovered, preview } = this.session;
+    const { color, name, ring } = this.session.category(item.category_id);
+    return {
+      box: preview?.key === item.key ? preview.box : item.box,
+      label: item.isProposal ? `${name} ${item.score.toFixed(2)}` : name,
+      short: item.isProposal ? item.score.toFixed(2) : null,
+      isProposal: item.isProposal, isSelected: item.key === selection, isHovered: item.key === hovered, color, ring,
+    };
   }
 
   #cross({ sx, sy }) {

@@ -4,11 +4,17 @@
 //   outline or label of another box: take and move it
 //   anywhere else: a drag draws a new box, a click selects what lies there (again: the next one below)
 //   space + drag, middle or right button: pan      Shift + drag: draw, whatever lies there
+//   with four points (extreme clicking): each click is an outermost point of the object, the fourth makes the box
+//
+// Near the border of the image boxes snap to it; Alt keeps them off.
 
+import { changeBox, draw } from "./editing.js";
 import {
-  area, clipped, contains, cursorOf, fromCorners, handleAt, isLargeEnough, isOnOutline, moved, resized,
+  area, around, clipped, contains, cursorOf, docked, fromCorners, handleAt, isOnOutline, moved, resized, snapped,
 } from "./geometry.js";
 
+const NUM_POINTS = 4;
+const SNAP_PX = 6;
 const CLICK_PX = 4;
 const EDGE_REACH_PX = 7;
 const OUTLINE_REACH_PX = 4;
@@ -18,13 +24,18 @@ export class PointerTool {
   constructor({ session, view, stage, crosshair, redraw }) {
     Object.assign(this, { session, view, stage, crosshair, redraw });
     this.drag = null;
+    this.points = []; // clicked so far, with four points
+    this.usesPoints = false;
     this.isSpaceDown = false;
     this.didPanWithSpace = false;
     stage.addEventListener("pointerdown", (e) => this.#down(e));
     stage.addEventListener("pointermove", (e) => this.#move(e));
     stage.addEventListener("pointerup", (e) => this.#up(e));
     stage.addEventListener("pointercancel", () => this.cancel());
-    stage.addEventListener("pointerleave", () => this.crosshair.hide());
+    stage.addEventListener("pointerleave", () => {
+      this.crosshair.hide();
+      session.pointer = null;
+    });
     stage.addEventListener("contextmenu", (e) => e.preventDefault());
     stage.addEventListener("wheel", (e) => this.#wheel(e), { passive: false });
   }
@@ -33,14 +44,22 @@ export class PointerTool {
     return this.drag !== null;
   }
 
-  /** What is being drawn, or null. */
+  /** What is being drawn, {box?, points?}, or null. */
   get draft() {
-    return this.drag?.kind === "draw" && this.drag.box ? this.drag.box : null;
+    if (this.drag?.kind === "draw" && this.drag.box) return { box: this.drag.box };
+    return this.points.length ? { box: around(this.points), points: this.points } : null;
+  }
+
+  setPoints(isOn) {
+    this.usesPoints = isOn;
+    this.points = [];
+    this.redraw();
   }
 
   cancel() {
-    if (!this.drag) return false;
+    if (!this.drag && !this.points.length) return false;
     this.drag = null;
+    this.points = [];
     this.session.preview = null;
     this.redraw();
     return true;
@@ -72,7 +91,7 @@ export class PointerTool {
 
   /** {kind: "resize"|"move"|"draw", item?, handle?} */
   #intent(point, isForcedDraw) {
-    if (isForcedDraw) return { kind: "draw" };
+    if (isForcedDraw || this.usesPoints) return { kind: "draw" };
     const selected = this.session.selected;
     if (selected) {
       const handle = handleAt(selected.box, point, EDGE_REACH_PX / this.view.scale);
@@ -93,6 +112,8 @@ export class PointerTool {
     if (!this.session.state) return;
     const point = this.#point(event);
     this.crosshair.move(point);
+    this.session.pointer = point;
+    this.session.isPointerFresh = true;
     if (!this.drag) {
       this.#hover(point, event.shiftKey);
       return;
@@ -106,25 +127,31 @@ export class PointerTool {
     }
     const { from } = this.drag;
     this.drag.isMoving ||= Math.hypot(point.sx - from.sx, point.sy - from.sy) >= CLICK_PX;
-    if (this.drag.isMoving) this.#follow(point);
+    if (this.drag.isMoving) this.#follow(point, event.altKey);
   }
 
-  #follow(point) {
-    const { kind, item, handle, from } = this.drag;
-    const size = this.view.image;
-    const [dx, dy] = [point.x - from.x, point.y - from.y];
-    if (kind === "draw") this.drag.box = clipped(fromCorners(from, point), size);
+  #follow(point, isFree) {
+    const { kind, item, from } = this.drag;
+    const reach = isFree ? 0 : SNAP_PX / this.view.scale;
+    if (kind === "draw") this.drag.box = snapped(clipped(fromCorners(from, point), this.view.image), this.view.image, reach);
     else {
-      const box = kind === "move" ? moved(item.box, dx, dy, size) : resized(item.box, handle, dx, dy, size);
-      this.session.preview = { key: item.key, box };
+      this.session.preview = { key: item.key, box: this.#dragged(point, reach) };
       if (this.session.selection !== item.key) this.session.select(item.key);
     }
     this.redraw();
   }
 
+  #dragged(point, reach) {
+    const { kind, item, handle, from } = this.drag;
+    const size = this.view.image;
+    const [dx, dy] = [point.x - from.x, point.y - from.y];
+    if (kind === "move") return docked(moved(item.box, dx, dy, size), size, reach);
+    return snapped(resized(item.box, handle, dx, dy, size), size, reach, handle);
+  }
+
   #hover(point, isForcedDraw) {
     const intent = this.#intent(point, isForcedDraw);
-    const under = intent.item ?? this.#itemsAt(point)[0] ?? null;
+    const under = intent.item ?? this.session.at(point)[0] ?? null;
     this.session.hover(under?.key ?? null);
     if (this.isSpaceDown) return;
     this.#setCursor(intent.kind === "resize" ? cursorOf(intent.handle) : intent.kind === "move" ? "move" : "");
@@ -138,24 +165,32 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    if (!drag.isMoving) this.#click(this.#point(event), drag);
+    if (!drag.isMoving && this.usesPoints && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
+    else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {
-      if (drag.box && isLargeEnough(drag.box)) this.session.draw(drag.box);
-    } else if (preview) this.session.changeBox(drag.item.key, preview.box);
+      this.points = [];
+      if (drag.box) draw(this.session, drag.box);
+    } else if (preview) changeBox(this.session, drag.item.key, preview.box);
     this.redraw();
+  }
+
+  /** The fourth outermost point makes the box, in whatever order they came. */
+  #addPoint(point, isFree) {
+    const size = this.view.image;
+    const [x, y] = clipped([point.x, point.y, point.x, point.y], size);
+    this.points.push({ x, y });
+    if (this.points.length < NUM_POINTS) return;
+    const box = snapped(around(this.points), size, isFree ? 0 : SNAP_PX / this.view.scale);
+    this.points = [];
+    draw(this.session, box);
   }
 
   /** Select the smallest box under the pointer; another click on the same spot goes on to the next. */
   #click(point, drag) {
-    const under = this.#itemsAt(point);
+    const under = this.session.at(point);
     if (drag.item && !under.some((item) => item.key === drag.item.key)) under.unshift(drag.item);
     const now = under.findIndex((item) => item.key === this.session.selection);
     this.session.select(under[(now + 1) % Math.max(under.length, 1)]?.key ?? null);
-  }
-
-  #itemsAt(point) {
-    const found = this.session.items().filter((item) => contains(item.box, point));
-    return found.sort((a, b) => area(a.box) - area(b.box));
   }
 
   #wheel(event) {

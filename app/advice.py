@@ -1,0 +1,212 @@
+"""What to do next, and why: a pure function of what is labelled, measured and left to do.
+
+The currency is a person's seconds per object. Drawing costs `by_hand_s`; with the proposals of a bundle an object costs
+what `queueing.seconds_per_object` finds on held-out images. What another Tune would bring is foretold by a power law
+in the number of labelled images: the part above the floor (one key per object) shrinks by (before / now) ^ b. Two
+tunings measure b; until then it is the one that the project's few-shot benchmark shows (AP50 20, 33, 37, 39 % at
+1, 3, 5, 10 images per class).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+_EXPONENT = 0.15  # b of the benchmark: (1 - AP50) falls from .80 to .61 between one and ten images per class
+_FIRST_IMAGES = 6  # from here on some images can be held out to judge the others
+_FIRST_PER_CLASS = 2
+_PATIENCE_IMAGES = 12  # a rare class does not hold up the others for longer
+_NEW_SHARE = (
+    1.5  # labelled images since the last Tune, as a multiple, before another can be told from noise
+)
+_AFTER_FAILURE = 2.0  # the same after a Tune that was not kept
+
+
+class Step(StrEnum):
+    """What a person does best next."""
+
+    LABEL = "label"
+    TUNE = "tune"
+    PRELABEL = "prelabel"
+    REVIEW = "review"
+    BY_HAND = "by_hand"
+    AUDIT = "audit"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """A finished Tune: what it had learnt from, and what an object costs with its proposals, held-out."""
+
+    num_images: int
+    num_boxes: int
+    seconds_per_object: float | None
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that the advice rests on. Images `left` are neither done nor put aside.
+
+    `least_images_per_class`: images on which the rarest class is labelled. `tunings`: oldest first.
+    `has_fresh_proposals`: the bundle in use has been run on the images that are left.
+    `help_s`: seconds per object with the proposals that are shown now; None without any measured.
+    `tune_overhead_s`: what a Tune costs the person, not the machine: pressing, waiting, looking.
+    """
+
+    num_images_left: int
+    num_images_done: int
+    objects_per_image: float
+    num_labelled_images: int
+    num_labelled_boxes: int
+    least_images_per_class: int
+    by_hand_s: float
+    floor_s: float = 1.0
+    help_s: float | None = None
+    tunings: tuple[Tuning, ...] = ()
+    has_fresh_proposals: bool = False
+    is_audited: bool = False
+    tune_overhead_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """`saves_s`: what following it is expected to save the person, where that can be said."""
+
+    step: Step
+    reason: str
+    saves_s: float | None = None
+
+
+def advise(now: Situation) -> Advice:
+    """The next step. The first rule that fits decides; each says what it saw."""
+    if now.num_images_left == 0:
+        return _at_the_end(now)
+    objects = _objects_left(now)
+    if objects * now.by_hand_s <= now.tune_overhead_s:
+        return Advice(
+            Step.REVIEW if now.has_fresh_proposals and _helps(now) else Step.BY_HAND,
+            f"About {objects:.0f} objects are left: finishing them takes less than another Tune would.",
+        )
+    if not now.tunings:
+        return _before_the_first(now)
+    saves = expected_saving(now)
+    last = now.tunings[-1]
+    growth = now.num_labelled_images / max(1, last.num_images)
+    wanted = _NEW_SHARE if last.is_kept else _AFTER_FAILURE
+    if growth >= wanted and saves > now.tune_overhead_s:
+        return Advice(
+            Step.TUNE,
+            f"{now.num_labelled_images} images are labelled, {last.num_images} when you tuned last: "
+            f"another Tune should save about {_span(saves)} on the {objects:.0f} objects left.",
+            saves,
+        )
+    return _go_on(now, saves, math.ceil(last.num_images * wanted) - now.num_labelled_images)
+
+
+def expected_saving(now: Situation) -> float:
+    """Seconds that a Tune with the labels of now should save on what is left; never below zero."""
+    before = _current_s(now)
+    return max(0.0, before - predicted_seconds(now)) * _objects_left(now)
+
+
+def predicted_seconds(now: Situation) -> float:
+    """Seconds per object that a Tune with the labels of now should reach, at most those of now."""
+    before = _current_s(now)
+    known = [(t.num_images, t.seconds_per_object) for t in now.tunings if t.seconds_per_object]
+    if not known:
+        shots = max(1, now.least_images_per_class)
+        share = min(0.5, 0.1 + 0.2 * math.log10(shots))  # what first tunings save in the benchmark
+        return min(before, max(now.floor_s, now.by_hand_s * (1.0 - share)))
+    num_images, seconds = known[-1]
+    ratio = max(1, num_images) / max(1, num_images, now.num_labelled_images)
+    above = max(0.0, seconds - now.floor_s) * math.pow(ratio, _exponent(now, known))
+    return min(before, now.floor_s + above)
+
+
+def _exponent(now: Situation, known: list[tuple[int, float]]) -> float:
+    """b, from the last two tunings as far as they lie apart; the benchmark's counts like one doubling."""
+    if len(known) < 2:
+        return _EXPONENT
+    (few, slow), (many, fast) = known[-2:]
+    apart = math.log(max(1, many) / max(1, few))
+    if apart <= 0.0:
+        return _EXPONENT
+    fall = math.log(max(0.05, slow - now.floor_s) / max(0.05, fast - now.floor_s))
+    found = (fall + _EXPONENT * math.log(2.0)) / (apart + math.log(2.0))
+    return min(1.0, max(0.0, found))
+
+
+def _before_the_first(now: Situation) -> Advice:
+    few_images = now.num_labelled_images < _FIRST_IMAGES
+    rare = now.least_images_per_class < _FIRST_PER_CLASS
+    if few_images or (rare and now.num_labelled_images < _PATIENCE_IMAGES):
+        missing = (
+            f"{_FIRST_IMAGES} images" if few_images else f"each class on {_FIRST_PER_CLASS} images"
+        )
+        return Advice(
+            Step.LABEL,
+            f"Label a few images by hand first: {now.num_labelled_images} are labelled, and a first "
+            f"Tune needs {missing} to learn and to be judged.",
+        )
+    saves = expected_saving(now)
+    if saves > now.tune_overhead_s:
+        return Advice(
+            Step.TUNE,
+            f"{now.num_labelled_images} images are labelled, enough for a first Tune; it should save "
+            f"about {_span(saves)} on the {_objects_left(now):.0f} objects left.",
+            saves,
+        )
+    return _go_on(now, saves, 0)
+
+
+def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:
+    """No Tune now: work on, with help or by hand, and say when to think of tuning again."""
+    if not now.has_fresh_proposals and now.tunings and now.tunings[-1].is_kept:
+        return Advice(
+            Step.PRELABEL, "The newest prompt has not been run on the images left: pre-label them."
+        )
+    if saves <= now.tune_overhead_s:
+        later = (
+            f"Another Tune would save about {_span(saves)}, less than it costs you: stop tuning."
+        )
+    elif missing_images > 0:
+        later = f"Tune again after {missing_images} more images."
+    else:
+        later = "Tune again when more is labelled."
+    if not now.has_fresh_proposals:
+        return Advice(Step.BY_HAND, f"There are no proposals to review. {later}")
+    if not _helps(now):
+        return Advice(
+            Step.BY_HAND,
+            f"An object costs {now.help_s:.1f} s with the proposals and {now.by_hand_s:.1f} s by "
+            f"hand: hide them and draw. {later}",
+        )
+    return Advice(Step.REVIEW, f"Go on reviewing. {later}")
+
+
+def _at_the_end(now: Situation) -> Advice:
+    if now.num_images_done and not now.is_audited:
+        return Advice(
+            Step.AUDIT, "Every image is done: audit a random sample to learn which error is left."
+        )
+    return Advice(Step.FINISHED, "Every image is done: export.")
+
+
+def _helps(now: Situation) -> bool:
+    return now.help_s is None or now.help_s < now.by_hand_s
+
+
+def _current_s(now: Situation) -> float:
+    """Nobody need use proposals that cost more than drawing."""
+    helped = now.help_s if now.has_fresh_proposals and now.help_s is not None else now.by_hand_s
+    return min(helped, now.by_hand_s)
+
+
+def _objects_left(now: Situation) -> float:
+    return now.num_images_left * now.objects_per_image
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

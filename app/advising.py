@@ -1,0 +1,160 @@
+"""The effort meter's view of a project: what it costs now, what tunings have brought, and what to do next."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from app.advice import Advice, Situation, Tuning, advise
+from app.effort import Meter, measured_costs, meter
+from app.evidence import evidence
+from app.intervals import Interval, share
+from app.job_context import job_dir
+from app.measuring import FOUND_IOU, HeldOut
+from app.queueing import Costs, seconds_per_object
+from app.showing import default_thresholds, showing
+from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
+from app.workspace import Workspace
+from storage import (
+    annotations,
+    audits,
+    bundles,
+    categories,
+    counts,
+    images,
+    predictions,
+    review_settings,
+)
+from storage.database import Transaction
+from storage.types import Bundle, BundleKind, ImageFilter
+
+
+@dataclass(frozen=True, slots=True)
+class LearningPoint:
+    """A bundle on the learning curve; zero-shot has learnt from nothing.
+
+    `found`: share of held-out objects that its proposals find at its thresholds.
+    `seconds_per_object`: what one costs a person with them.
+    """
+
+    bundle_id: int
+    name: str
+    num_images: int
+    num_boxes: int
+    ap50: float | None
+    found: Interval | None
+    seconds_per_object: float | None
+    is_adopted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffortReport:
+    """What the meter shows."""
+
+    meter: Meter
+    costs: Costs
+    help_s: float | None
+    curve: tuple[LearningPoint, ...]
+    situation: Situation
+    advice: Advice
+
+
+def effort_report(workspace: Workspace) -> EffortReport:
+    """All of it of one moment."""
+    with workspace.database.read() as tx:
+        costs = measured_costs(tx)
+        curve = tuple(
+            _point(workspace, tx, bundle, costs)
+            for bundle in bundles.list_all(tx)
+            if bundle.kind is not BundleKind.IMPORTED
+        )
+        help_s = _help_s(tx, costs)
+        measured = meter(tx)
+        situation = _situation(tx, curve, help_s=help_s, costs=costs)
+    return EffortReport(measured, costs, help_s, curve, situation, advise(situation))
+
+
+def _help_s(tx: Transaction, costs: Costs) -> float | None:
+    what = showing(tx)
+    if what is None:
+        return None
+    return seconds_per_object(evidence(tx, what.bundle_id), what.thresholds, costs)
+
+
+def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) -> LearningPoint:
+    held_out = evidence(tx, bundle.id)
+    thresholds = {**default_thresholds(bundle), **review_settings.thresholds(tx, bundle.id)}
+    learnt = _learnt(workspace, bundle)
+    figures = bundle.metrics.get("tuned") or {}
+    return LearningPoint(
+        bundle_id=bundle.id,
+        name=bundle.name,
+        num_images=len(learnt),
+        num_boxes=sum(len(item.boxes) for item in learnt),
+        ap50=figures.get("ap50"),
+        found=_found(held_out, thresholds),
+        seconds_per_object=seconds_per_object(held_out, thresholds, costs),
+        is_adopted=bundle.adopted_at is not None,
+    )
+
+
+def _found(held_out: HeldOut, thresholds: dict[int, float]) -> Interval | None:
+    hits: Counter[int] = Counter()
+    for item in held_out.proposals:
+        is_shown = item.score >= thresholds.get(item.category_id, 0.0)
+        hits[item.image_id] += is_shown and item.iou >= FOUND_IOU
+    true: Counter[int] = Counter()
+    for (image_id, _), number in held_out.num_true.items():
+        true[image_id] += number
+    return share([(hits[image_id], number) for image_id, number in true.items()])
+
+
+def _learnt(workspace: Workspace, bundle: Bundle) -> tuple[LabelledImage, ...]:
+    path = job_dir(workspace, bundle.job_id or 0) / SNAPSHOT_NAME
+    if bundle.kind is not BundleKind.TUNED or not path.is_file():
+        return ()
+    snapshot = read_snapshot(path)
+    return (*snapshot.train, *snapshot.held_out)
+
+
+def _situation(
+    tx: Transaction,
+    curve: tuple[LearningPoint, ...],
+    *,
+    help_s: float | None,
+    costs: Costs,
+) -> Situation:
+    labelled = collect_labelled(tx)
+    numbers = counts.counts(tx)
+    left = images.count(tx, ImageFilter.UNREVIEWED)
+    per_class: Counter[int] = Counter(c for item in labelled for c in set(item.category_ids))
+    known = [category.id for category in categories.list_all(tx)]
+    num_boxes = sum(annotations.counts_by_category(tx).values())
+    done = [item for item in labelled if item.is_exhaustive] or labelled
+    audit = audits.newest(tx)
+    return Situation(
+        num_images_left=left,
+        num_images_done=numbers.reviewed,
+        objects_per_image=sum(len(item.boxes) for item in done) / max(1, len(done)),
+        num_labelled_images=len(labelled),
+        num_labelled_boxes=num_boxes,
+        least_images_per_class=min((per_class[c] for c in known), default=0),
+        by_hand_s=costs.draw_s,
+        floor_s=min(costs.accept_s, costs.draw_s),
+        help_s=help_s,
+        tunings=tuple(
+            Tuning(p.num_images, p.num_boxes, p.seconds_per_object, p.is_adopted)
+            for p in curve
+            if p.num_images
+        ),
+        has_fresh_proposals=_is_fresh(tx),
+        is_audited=audit is not None and audit.finished_at is not None,
+    )
+
+
+def _is_fresh(tx: Transaction) -> bool:
+    """Whether what is shown comes from the bundle in use (any, while none is)."""
+    what = showing(tx)
+    if what is None:
+        return False
+    adopted = bundles.adopted(tx)
+    is_newest = adopted is None or adopted.id == what.bundle_id
+    return is_newest and predictions.counts(tx, what.bundle_id).num_images > 0

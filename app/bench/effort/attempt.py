@@ -1,0 +1,61 @@
+"""A person and a machine at one workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.bench.effort.desk import Desk
+from app.bench.effort.machine import Machine, Tuning, ap50_of_proposals
+from app.bundles import BEST
+from app.inference import PredictRequest
+from app.tuning import TuneRequest
+from storage import projects
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One set that is being labelled in one way, and what was tuned so far."""
+
+    desk: Desk
+    machine: Machine
+    request: TuneRequest
+    num_first: int  # images drawn by hand before the one tuning of `tuned_once`
+    tunings: list[Tuning] = field(default_factory=list)
+
+    @property
+    def has_proposals(self) -> bool:
+        """Whether anything was pre-labelled yet."""
+        return self._shown_bundle() is not None
+
+    def prelabel(self, bundle: str = BEST) -> None:
+        """Run a bundle on what is still to do."""
+        self.machine.prelabel(PredictRequest(bundle=bundle))
+
+    def tune(self) -> Mapping[str, Any]:
+        """Press Tune, and pre-label what is still to do if that brought a new prompt; what the job says."""
+        before = self.machine.seconds
+        result = self.machine.tune(self.request)
+        if result["adopted"] or not self.has_proposals:
+            self.prelabel()
+        bundle_id = self._shown_bundle()
+        assert bundle_id is not None, "pre-labelled above"
+        self.tunings.append(
+            Tuning(
+                num_images=len(self.desk.truth) - len(self.desk.remaining),
+                is_adopted=bool(result["adopted"]),
+                ap50=ap50_of_proposals(
+                    self.desk.workspace,
+                    bundle_id,
+                    {i: self.desk.truth[i] for i in self.desk.remaining},
+                    class_ids=self.desk.class_ids,
+                ),
+                machine_s=self.machine.seconds - before,
+            )
+        )
+        return result
+
+    def _shown_bundle(self) -> int | None:
+        with self.desk.workspace.database.read() as tx:
+            return projects.get(tx).prelabel_bundle_id

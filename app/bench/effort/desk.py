@@ -1,0 +1,151 @@
+"""The simulated annotator at work: one image at a time, through the functions that the page calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app import effort, labelling, review
+from app.bench.effort.person import Match, Person, Shown, best_match
+from app.bench.effort.times import Actions, TimeModel
+from app.bench.effort.truth import TrueImage, TrueObject
+from app.labelling import CreateBox
+from app.workspace import Workspace
+
+AUTHOR = "annotator"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far the person was: human seconds, finished images, boxes on them."""
+
+    seconds: float
+    images: int
+    boxes: int
+
+
+class Desk:
+    """Finishes images and keeps the account. `truth` is by image id, `class_ids` in the set's order.
+
+    The effort meter of the app hears of every action as it would from a browser, in the person's own seconds.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        truth: Mapping[int, TrueImage],
+        *,
+        class_ids: Sequence[int],
+        person: Person,
+        times: TimeModel,
+    ) -> None:
+        self.workspace, self.truth = workspace, truth
+        self.class_ids = tuple(class_ids)
+        self.person, self._times = person, times
+        self.actions = Actions()
+        self.curve: list[Moment] = []
+        self._is_done: set[int] = set()
+
+    @property
+    def seconds(self) -> float:
+        return self.actions.seconds(self._times)
+
+    @property
+    def now(self) -> datetime:
+        """The time of the app, whose jobs have no other."""
+        return datetime.now(UTC)
+
+    @property
+    def remaining(self) -> list[int]:
+        """The images that are not finished, in the order of the set."""
+        return [image_id for image_id in self.truth if image_id not in self._is_done]
+
+    def finish(self, image_id: int, *, is_by_hand: bool = False) -> None:
+        """Work on one image until it is done; by hand the proposals are out of sight."""
+        self._image, before = self.truth[image_id], self.actions
+        still_open = dict(enumerate(self._image.objects))
+        self._did(looks=1)
+        if not is_by_hand:
+            self._take(image_id, still_open)
+            self._turn_down(image_id)
+        self._draw(image_id, still_open)
+        labelling.set_reviewed(self.workspace, image_id, is_reviewed=True, at=self.now)
+        self._record(image_id, before)
+        self._is_done.add(image_id)
+        self.curve.append(Moment(self.seconds, len(self._is_done), self.actions.boxes))
+
+    def finish_all(self, image_ids: Iterable[int], *, is_by_hand: bool = False) -> None:
+        for image_id in image_ids:
+            self.finish(image_id, is_by_hand=is_by_hand)
+
+    def _take(self, image_id: int, still_open: dict[int, TrueObject]) -> None:
+        """Accept and correct while any proposal helps; what a new box covers, the app hides by itself."""
+        while (match := best_match(self.person, self._shown(image_id), still_open)) is not None:
+            del still_open[match.index]
+            if match.is_exact:
+                self._did(accepts=1)
+                self._accept(match.proposal)
+            else:
+                self._did(fixes=1)
+                self._correct(match)
+
+    def _turn_down(self, image_id: int) -> None:
+        while shown := self._shown(image_id):
+            wrong = shown[0]
+            if self.person.is_let_through(self._image, wrong.box):
+                self._did(accepts=1)
+                self._accept(wrong)
+            else:
+                self._did(rejects=1)
+                review.reject(self.workspace, wrong.id, author=AUTHOR, at=self.now)
+
+    def _draw(self, image_id: int, still_open: Mapping[int, TrueObject]) -> None:
+        for index, true in still_open.items():
+            if self.person.is_overlooked(self._image, index):
+                continue
+            self._did(draws=1)
+            box = self.person.draw(self._image, index)
+            edit = CreateBox(f"drawn-{image_id}-{index}", box, self.class_ids[true.label])
+            labelling.apply_edits(self.workspace, image_id, [edit], author=AUTHOR, at=self.now)
+
+    def _shown(self, image_id: int) -> list[Shown]:
+        document = labelling.image_document(self.workspace, image_id)
+        return [
+            Shown(p["id"], tuple(p["box"]), self.class_ids.index(p["category_id"]))
+            for p in document["proposals"]
+        ]
+
+    def _accept(self, proposal: Shown) -> None:
+        uid = f"accepted-{proposal.id}"
+        review.accept(self.workspace, proposal.id, uid=uid, author=AUTHOR, at=self.now)
+
+    def _correct(self, match: Match) -> None:
+        review.correct(
+            self.workspace,
+            match.proposal.id,
+            uid=f"corrected-{match.proposal.id}",
+            box=self.person.draw(self._image, match.index),
+            category_id=self.class_ids[self._image.objects[match.index].label],
+            author=AUTHOR,
+            at=self.now,
+        )
+
+    def _did(self, **counts: int) -> None:
+        self.actions += Actions(**counts)
+
+    def _record(self, image_id: int, before: Actions) -> None:
+        times, did = self._times, self.actions
+        spent = {
+            "drawn": (did.draws - before.draws, times.draw_s),
+            "accepted": (did.accepts - before.accepts, times.accept_s),
+            "corrected": (did.fixes - before.fixes, times.fix_s),
+            "rejected": (did.rejects - before.rejects, times.reject_s),
+        }
+        timed = [
+            effort.Timed(f"{image_id}-{action}-{number}", image_id, action, seconds)
+            for action, (count, seconds) in spent.items()
+            for number in range(count)
+        ]
+        timed.append(effort.Timed(f"{image_id}-done", image_id, "done", times.look_s, num_boxes=0))
+        effort.record(self.workspace, timed, author=AUTHOR, at=self.now)

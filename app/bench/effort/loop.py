@@ -1,0 +1,41 @@
+"""The full loop: the person does what the app advises, and sees what the app shows."""
+
+from __future__ import annotations
+
+from app.advice import Step
+from app.advising import effort_report
+from app.bench.effort.attempt import Attempt
+from app.paying import show_what_pays
+from app.readiness import readiness
+from app.review_queue import queue
+
+ASK_EVERY = 3  # finished images between two looks at the hint, once there was a first Tune
+
+
+def full_loop(attempt: Attempt) -> None:
+    """Label by hand until the hint says Tune, review while it pays, tune again when it says so."""
+    desk = attempt.desk
+    while desk.remaining:
+        step = effort_report(desk.workspace).advice.step
+        if step is Step.TUNE and readiness(desk.workspace).is_ready:
+            attempt.tune()
+            show_what_pays(desk.workspace, desk.now)
+        elif step is Step.PRELABEL:
+            attempt.prelabel()
+            show_what_pays(desk.workspace, desk.now)
+        else:
+            _work_on(attempt, is_by_hand=step is not Step.REVIEW)
+
+
+def _work_on(attempt: Attempt, *, is_by_hand: bool) -> None:
+    """Finish a few images: those of the review queue first, then the others in their order."""
+    desk = attempt.desk
+    has_proposals = attempt.has_proposals
+    for _ in range(ASK_EVERY if has_proposals else 1):
+        waiting = [] if is_by_hand else [item.image_id for item in queue(desk.workspace)]
+        following = next((i for i in waiting or desk.remaining), None)
+        if following is None:
+            return
+        desk.finish(following, is_by_hand=is_by_hand)
+    if has_proposals:
+        show_what_pays(desk.workspace, desk.now)

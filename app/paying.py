@@ -1,0 +1,103 @@
+"""Which proposals pay for the person who judges them, and only where that has been proved.
+
+A proposal that is right spares a drawing, one that is nearly right a part of it, a wrong one costs a verdict. What a
+threshold would have saved is counted on images whose truth is known. Shown are the proposals from the score that surely
+saves most: the sum, less two verdicts for luck, less `SURENESS` times how far the sum may be luck. Where nothing
+saves surely, nothing is shown: whoever draws an image by hand loses nothing, and it becomes evidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from app.effort import measured_costs
+from app.evidence import evidence
+from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
+from app.queueing import Costs
+from app.showing import required_showing, set_thresholds
+from app.workspace import Workspace
+from storage import categories
+
+SURENESS = 2.0
+HIDDEN = 1.0  # no score is so sure
+_VERDICTS_FOR_LUCK = 2
+_LEAST_FOUND = 8  # a class of which fewer were found is judged together with all others
+_STEPS = 20  # thresholds that are tried: one for each twentieth of the proposals
+
+
+class _Saving(NamedTuple):
+    score: float
+    image_id: int
+    seconds: float
+
+
+def paying_thresholds(
+    held_out: HeldOut, category_ids: Sequence[int], costs: Costs
+) -> dict[int, float]:
+    """The score from which a class's proposals surely save time; HIDDEN for a class of which none do."""
+    together = _surest([_saving(item, costs) for item in held_out.proposals], costs)
+    found = {}
+    for category_id in category_ids:
+        mine = [p for p in held_out.proposals if p.category_id == category_id]
+        num_found = sum(p.iou >= FOUND_IOU for p in mine)
+        is_known = num_found >= _LEAST_FOUND
+        found[category_id] = (
+            _surest([_saving(p, costs) for p in mine], costs) if is_known else together
+        )
+    return found
+
+
+def show_what_pays(workspace: Workspace, at: datetime) -> Mapping[int, float]:
+    """Set these thresholds for the bundle under review, as a person would by its sliders; the score by class.
+
+    Raises NotReadyError without any pre-labelling.
+    """
+    with workspace.database.read() as tx:
+        known = evidence(tx, required_showing(tx).bundle_id)
+        classes = [category.id for category in categories.list_all(tx)]
+        chosen = paying_thresholds(known, classes, measured_costs(tx))
+    set_thresholds(workspace, {**chosen}, at)
+    return chosen
+
+
+def _saving(item: Measured, costs: Costs) -> _Saving:
+    seconds = -costs.reject_s
+    if item.iou >= GOOD_IOU:
+        seconds = costs.draw_s - costs.accept_s
+    elif item.iou >= FOUND_IOU:
+        seconds = costs.draw_s - costs.fix_s
+    return _Saving(item.score, item.image_id, seconds)
+
+
+def _surest(savings: Sequence[_Saving], costs: Costs) -> float:
+    """The score of the largest sure saving; HIDDEN when none is above nought."""
+    ranked = sorted(savings, key=lambda s: -s.score)
+    num_images = len({s.image_id for s in ranked})
+    by_image: dict[int, float] = {}
+    best, chosen = 0.0, HIDDEN
+    total = alone = together = 0.0  # the sum; of squares of proposals, and of images
+    step = max(1, len(ranked) // _STEPS)
+    for place, item in enumerate(ranked, start=1):
+        before = by_image.get(item.image_id, 0.0)
+        by_image[item.image_id] = before + item.seconds
+        total += item.seconds
+        alone += item.seconds**2
+        together += (before + item.seconds) ** 2 - before**2
+        is_tie = place < len(ranked) and ranked[place].score == item.score
+        if place % step == 0 and not is_tie:
+            scatter = _scatter(total, alone, together, num_images)
+            sure = total - _VERDICTS_FOR_LUCK * costs.reject_s - SURENESS * scatter
+            if sure > best:
+                best, chosen = sure, item.score
+    return chosen
+
+
+def _scatter(total: float, alone: float, together: float, num_images: int) -> float:
+    """By how much the sum may be luck: proposals fail one by one, and those of an image together."""
+    if num_images < 2:
+        return math.sqrt(together)
+    between = (together - total**2 / num_images) * num_images / (num_images - 1)
+    return math.sqrt(max(alone, between))

@@ -1,0 +1,108 @@
+"""Which image comes next in review: what is shown in the database, in the order that a person chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.effort import measured_costs
+from app.errors import InvalidEditError
+from app.evidence import evidence
+from app.queueing import Order, Proposal, Ranked, calibrate, order_images
+from app.showing import SAME_OBJECT_IOU, required_showing
+from app.workspace import Workspace
+from storage import categories, images, predictions, review_settings, shown
+from storage.boxes import intersection_over_union
+from storage.database import Transaction
+from storage.review_settings import ReviewSetting
+from storage.shown import Showing
+from storage.types import Box
+
+DEFAULT_ORDER = Order.SECONDS_SAVED
+
+
+def queue(workspace: Workspace) -> list[Ranked]:
+    """Every image that waits, in the chosen order. Raises NotReadyError without any pre-labelling."""
+    with workspace.database.read() as tx:
+        what = required_showing(tx)
+        setting = review_settings.get(tx)
+        return order_images(
+            waiting(tx, what),
+            chosen_order(setting),
+            calibration=calibrate(evidence(tx, what.bundle_id)),
+            costs=measured_costs(tx),
+            category_id=setting.category_id,
+            like=_like(tx, setting),
+            seed=setting.seed,
+        )
+
+
+def chosen_order(setting: ReviewSetting) -> Order:
+    return Order(setting.queue_order) if setting.queue_order else DEFAULT_ORDER
+
+
+def choose_order(
+    workspace: Workspace,
+    order: Order,
+    *,
+    category_id: int | None = None,
+    like_prediction_id: int | None = None,
+    seed: int = 0,
+) -> None:
+    """Keep the order for every page that is opened. Raises InvalidEditError when it lacks something."""
+    with workspace.database.write() as tx:
+        if order is Order.ONE_CLASS and category_id not in {c.id for c in categories.list_all(tx)}:
+            raise InvalidEditError("One class at a time needs a class of the project; choose one.")
+        if order is Order.LOOK_ALIKES:
+            like_prediction_id = like_prediction_id or _last_rejected(tx)
+            predictions.get(tx, like_prediction_id)
+        setting = replace(
+            review_settings.get(tx),
+            queue_order=order.value,
+            category_id=category_id,
+            like_prediction_id=like_prediction_id,
+            seed=seed,
+        )
+        review_settings.put(tx, setting)
+
+
+def set_merging(workspace: Workspace, *, merges_duplicates: bool) -> None:
+    """Show duplicates as one, or all of them; nothing is lost either way."""
+    with workspace.database.write() as tx:
+        setting = review_settings.get(tx)
+        review_settings.put(tx, replace(setting, merges_duplicates=merges_duplicates))
+
+
+def waiting(tx: Transaction, what: Showing, *, category_id: int | None = None) -> list[Proposal]:
+    """The shown proposals that do not repeat a human box; boxes in shares of their image."""
+    human = shown.human_boxes_of_open_images(tx)
+    return [
+        Proposal(p.id, p.image_id, p.category_id, p.score, _shares(p.box, p.size_wh))
+        for p in shown.waiting(tx, what, category_id=category_id)
+        if not _is_boxed(p.box, human.get((p.image_id, p.category_id), ()))
+    ]
+
+
+def _is_boxed(box: Box, human: Sequence[Box]) -> bool:
+    return any(intersection_over_union(box, other) >= SAME_OBJECT_IOU for other in human)
+
+
+def _last_rejected(tx: Transaction) -> int:
+    found = predictions.last_rejected(tx)
+    if found is None:
+        raise InvalidEditError("Nothing has been rejected yet that others could look like.")
+    return found
+
+
+def _like(tx: Transaction, setting: ReviewSetting) -> Proposal | None:
+    if setting.like_prediction_id is None:
+        return None
+    found = predictions.get(tx, setting.like_prediction_id)
+    size_wh = images.get(tx, found.image_id).size_wh
+    box = _shares(found.box, size_wh)
+    return Proposal(found.id, found.image_id, found.category_id, found.score, box)
+
+
+def _shares(box: Box, size_wh: tuple[int, int]) -> Box:
+    width, height = size_wh
+    return (box[0] / width, box[1] / height, box[2] / width, box[3] / height)

@@ -1,0 +1,52 @@
+// The ways to draw, to look closer, and to leave the image.
+
+import { button, h } from "./dom.js";
+import { toggleDone } from "./walking.js";
+
+/** actions: see actions.js. */
+export function toolBar(session, actions) {
+  const tool = (text, title, command, testid) =>
+    button(text, { title, command, onClick: actions[command], class: "sdpt-small", "data-testid": testid });
+  return h(
+    "div", { class: "sdpt-tools", role: "toolbar", "aria-label": "Tools" },
+    pointsButton(actions),
+    tool("Duplicate", "Duplicate the selected box", "duplicate", "canvas-duplicate"),
+    tool("Copy previous", "Copy the boxes of the previous image", "copyPrevious", "canvas-copy-previous"),
+    tool("↶", "Undo", "undo", "canvas-undo"),
+    tool("↷", "Redo", "redo", "canvas-redo"),
+    tool("−", "Zoom out", "zoomOut", "canvas-zoom-out"),
+    tool("+", "Zoom in", "zoomIn", "canvas-zoom-in"),
+    tool("Fit", "Fit the image", "fit", "canvas-fit"),
+    tool("1:1", "Original size", "actualSize", "canvas-actual"),
+    h("span", { class: "sdpt-space" }),
+    tool("Skip", "Put this image aside", "skip", "canvas-skip"),
+    doneButton(session),
+    button("Done, next", { title: "Done, go to the next image", command: "done", class: "sdpt-primary",
+      "data-testid": "canvas-done-next", onClick: actions.done }),
+  );
+}
+
+function pointsButton(actions) {
+  const element = button("4 points", { title: "Draw by clicking the four outermost points", command: "points", class: "sdpt-toggle",
+    "data-testid": "canvas-points", onClick: actions.points });
+  actions.onPoints((isOn) => {
+    element.classList.toggle("is-on", isOn);
+    element.setAttribute("aria-pressed", String(isOn));
+  });
+  return element;
+}
+
+function doneButton(session) {
+  const element = button("Done", {
+    title: "This image is done, or open again", class: "sdpt-toggle",
+    "data-testid": "canvas-done", onClick: () => toggleDone(session),
+  });
+  const update = () => {
+    const image = session.state?.image;
+    element.classList.toggle("is-on", Boolean(image?.is_reviewed));
+    element.setAttribute("aria-pressed", String(Boolean(image?.is_reviewed)));
+    element.disabled = !image;
+  };
+  for (const event of ["image", "boxes"]) session.addEventListener(event, update);
+  return element;
+}

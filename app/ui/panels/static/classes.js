@@ -1,0 +1,127 @@
+// The classes: rename, prompt text, colour, order, merge, split, remove. Every line is saved when it is left.
+
+import { h } from "../canvas/dom.js";
+import { action, ask, counted, messageLine } from "./parts.js";
+import { chooseBoxes } from "./split.js";
+import { announce, get, loadWhenSeen, post } from "./talk.js";
+
+const BASE = "/sdpt/api/class-work";
+const NOTHING = "No class yet. Add the first one below: a name, and the words the model should look for.";
+
+export function mount(host) {
+  if (host.dataset.isMounted) return;
+  host.dataset.isMounted = "yes";
+  const list = h("div", { class: "sdpt-class-rows" });
+  const stale = h("div", { class: "sdpt-stale", role: "note", "data-testid": "stale-bundles", hidden: true });
+  const told = messageLine(async () => {
+    await load();
+    announce("classes");
+  });
+  host.replaceChildren(stale, list, told.element);
+
+  const show = (state) => {
+    stale.hidden = !state.stale.length;
+    stale.replaceChildren(...state.stale.map((sentence) => h("div", {}, sentence)));
+    const rows = state.categories.map((item) => row(item, state.categories, act));
+    list.replaceChildren(...(rows.length ? [header(), ...rows] : [h("p", {}, NOTHING)]));
+  };
+  const load = async () => {
+    try {
+      show(await get(BASE));
+    } catch (error) {
+      told.tell(error.message, { isBad: true });
+    }
+  };
+  /** Send one deed, show what it made of the classes, and offer to undo it. */
+  const act = async (path, body) => {
+    try {
+      const done = await post(`${BASE}/${path}`, body);
+      show(done);
+      if (done.change_id) told.tell(`${done.text}.`, { changeId: done.change_id });
+      announce("classes");
+    } catch (error) {
+      told.tell(error.message, { isBad: true });
+      await load();
+    }
+  };
+  loadWhenSeen(host, "classes", load);
+}
+
+function header() {
+  const cell = (text, kind = "") => h("span", { class: kind }, text);
+  return h(
+    "div", { class: "sdpt-class-row is-header", "aria-hidden": "true" },
+    cell(""), cell(""), cell("Class"), cell("Prompt text"), cell("Boxes", "is-number"), cell(""),
+  );
+}
+
+function row(item, all, act) {
+  const save = (field) => ({ target }) => {
+    if (target.value.trim() && target.value !== item[field]) act(item.id, { [field]: target.value });
+    else target.value = item[field];
+  };
+  const input = (field, label, type = "text") =>
+    h("input", {
+      type, value: item[field], "aria-label": `${label} of ${item.name}`, "data-testid": `class-${field}`,
+      spellcheck: "false", on: { change: save(field), keydown: leaveOnEnter },
+    });
+  return h(
+    "div", { class: "sdpt-class-row", role: "group", "aria-label": item.name, data: { name: item.name, testid: "class-row" } },
+    // Said by screen readers before the fields of the row.
+    h("span", { class: "sdpt-order" }, h("span", { class: "sdpt-heard" }, item.name), mover(item, all, act, -1), mover(item, all, act, 1)),
+    input("color", "Colour", "color"), input("name", "Name"), input("prompt_text", "Prompt text"),
+    h("span", { class: "is-number", "data-testid": "class-boxes" }, item.num_boxes.toLocaleString("en")),
+    h(
+      "span", { class: "sdpt-row-actions" },
+      action("Split…", () => split(item, all, act), { title: `Move some boxes of ${item.name} to another class`, disabled: !item.num_boxes }),
+      action("Merge…", () => merge(item, all, act), { title: `Give all boxes of ${item.name} to another class`, disabled: all.length < 2 }),
+      action("Remove…", () => remove(item, act), { title: `Remove ${item.name} and its boxes` }),
+    ),
+  );
+}
+
+function leaveOnEnter(event) {
+  if (event.key === "Enter") event.target.blur();
+}
+
+function mover(item, all, act, step) {
+  const at = all.findIndex((other) => other.id === item.id);
+  const ids = all.map((other) => other.id);
+  const move = () => {
+    [ids[at], ids[at + step]] = [ids[at + step], ids[at]];
+    act("order", { ids });
+  };
+  const label = `Move ${item.name} ${step < 0 ? "up" : "down"}`;
+  return action(step < 0 ? "▲" : "▼", move, { title: label, "aria-label": label, disabled: ids[at + step] === undefined });
+}
+
+async function merge(item, all, act) {
+  const target = h(
+    "select", { "aria-label": "Merge into", "data-testid": "merge-into" },
+    ...all.filter((other) => other.id !== item.id).map((other) => h("option", { value: other.id }, other.name)),
+  );
+  const into = await ask({
+    title: `Merge ${item.name}`,
+    body: [h("label", {}, `${counted(item.num_boxes, "box", "boxes")} and all proposals of ${item.name} become `, target)],
+    yes: "Merge",
+    value: () => Number(target.value),
+  });
+  if (into) await act(`${item.id}/merge`, { into_id: into });
+}
+
+async function remove(item, act) {
+  const use = await get(`${BASE}/${item.id}/use`);
+  const gone = `${counted(use.boxes, "box", "boxes")} on ${counted(use.images, "image")} and ${counted(use.proposals, "proposal")}`;
+  const isSure = await ask({
+    title: `Remove the class ${item.name}?`,
+    body: [h("p", {}, `${gone} go with it. Undo brings all of it back, here or in History.`)],
+    yes: "Remove",
+    isDangerous: true,
+  });
+  if (isSure) await act(`${item.id}/remove`, {});
+}
+
+async function split(item, all, act) {
+  const chosen = await chooseBoxes(item, all);
+  if (chosen) await act(`${item.id}/split`, chosen);
+}

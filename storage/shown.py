@@ -1,0 +1,185 @@
+"""Which stored proposals a person sees: thresholds per class and merged duplicates, as conditions of SQL.
+
+Nothing is computed ahead and nothing is deleted: another threshold is another query over the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
+from sqlalchemy.orm import aliased
+from sqlalchemy.orm.util import AliasedClass
+
+from storage import records
+from storage.database import Transaction
+from storage.models import AnnotationRow, ImageRow, PredictionRow
+from storage.types import Box, StoredPrediction, Verdict
+
+_ROUNDING = 1e-9  # a score that is .4 but for its last bit reaches a threshold of .4
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """What is shown of a bundle. `thresholds` by class id; classes without one show from `otherwise`."""
+
+    bundle_id: int
+    thresholds: Mapping[int, float] = field(default_factory=dict)
+    otherwise: float = 0.0
+    merges_duplicates: bool = True
+
+
+class WaitingProposal(NamedTuple):
+    """A pending proposal with the size of its image in pixels."""
+
+    id: int
+    image_id: int
+    category_id: int
+    score: float
+    box: Box
+    size_wh: tuple[int, int]
+
+
+class ShownCount(NamedTuple):
+    """How many pending proposals of a class are shown, on how many images."""
+
+    num_proposals: int
+    num_images: int
+
+
+def for_image(tx: Transaction, image_id: int, showing: Showing) -> list[StoredPrediction]:
+    """The pending proposals of an image that are shown, surest first."""
+    rows = tx.scalars(
+        select(PredictionRow)
+        .where(PredictionRow.image_id == image_id, *_conditions(showing))
+        .order_by(PredictionRow.score.desc(), PredictionRow.id)
+    )
+    return [records.prediction(row) for row in rows]
+
+
+def waiting(
+    tx: Transaction, showing: Showing, *, category_id: int | None = None
+) -> list[WaitingProposal]:
+    """Every shown proposal on images that are neither done, put aside nor missing."""
+    statement = (
+        select(
+            PredictionRow.id,
+            PredictionRow.image_id,
+            PredictionRow.category_id,
+            PredictionRow.score,
+            PredictionRow.x1,
+            PredictionRow.y1,
+            PredictionRow.x2,
+            PredictionRow.y2,
+            ImageRow.width,
+            ImageRow.height,
+        )
+        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
+        .where(*_conditions(showing), *_open_images())
+    )
+    if category_id is not None:
+        statement = statement.where(PredictionRow.category_id == category_id)
+    return [
+        WaitingProposal(id_, image, category, score, (x1, y1, x2, y2), (width, height))
+        for id_, image, category, score, x1, y1, x2, y2, width, height in tx.execute(statement)
+    ]
+
+
+def counts(tx: Transaction, showing: Showing) -> dict[int, ShownCount]:
+    """By class; classes of which nothing is shown are left out."""
+    statement = (
+        select(
+            PredictionRow.category_id,
+            func.count(),
+            func.count(PredictionRow.image_id.distinct()),
+        )
+        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
+        .where(*_conditions(showing), *_open_images())
+        .group_by(PredictionRow.category_id)
+    )
+    return {category: ShownCount(n, images) for category, n, images in tx.execute(statement)}
+
+
+def score_counts(tx: Transaction, bundle_id: int) -> dict[int, dict[int, int]]:
+    """Pending proposals by class and by hundredth of their score, duplicates included."""
+    hundredth = cast((PredictionRow.score + _ROUNDING) * 100, Integer)
+    statement = (
+        select(PredictionRow.category_id, hundredth, func.count())
+        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
+        .where(PredictionRow.bundle_id == bundle_id)
+        .where(PredictionRow.verdict == Verdict.PENDING.value, *_open_images())
+        .group_by(PredictionRow.category_id, hundredth)
+    )
+    found: dict[int, dict[int, int]] = {}
+    for category_id, score, number in tx.execute(statement):
+        found.setdefault(category_id, {})[int(score)] = number
+    return found
+
+
+def human_boxes_of_open_images(tx: Transaction) -> dict[tuple[int, int], list[Box]]:
+    """Boxes of people on images that are not done, by (image, class)."""
+    statement = (
+        select(AnnotationRow)
+        .join(ImageRow, ImageRow.id == AnnotationRow.image_id)
+        .where(*_open_images())
+    )
+    found: dict[tuple[int, int], list[Box]] = {}
+    for row in tx.scalars(statement):
+        found.setdefault((row.image_id, row.category_id), []).append(
+            (row.x1, row.y1, row.x2, row.y2)
+        )
+    return found
+
+
+def _conditions(showing: Showing) -> list[ColumnElement[bool]]:
+    conditions = [
+        PredictionRow.bundle_id == showing.bundle_id,
+        PredictionRow.verdict == Verdict.PENDING.value,
+        PredictionRow.score >= _threshold(PredictionRow, showing),
+    ]
+    if showing.merges_duplicates:
+        leader = aliased(PredictionRow)
+        hides = and_(
+            leader.id == PredictionRow.duplicate_of,
+            leader.score >= _threshold(leader, showing),
+            # No such object, said a person of the leader: then neither its repetitions of the same
+            # class, but perhaps one of another.
+            or_(
+                leader.verdict != Verdict.REJECTED.value,
+                leader.category_id == PredictionRow.category_id,
+            ),
+        )
+        conditions.append(or_(PredictionRow.duplicate_of.is_(None), not_(exists().where(hides))))
+    return conditions
+
+
+def _threshold(
+    row: type[PredictionRow] | AliasedClass[PredictionRow], showing: Showing
+) -> ColumnElement[float]:
+    otherwise = showing.otherwise - _ROUNDING
+    if not showing.thresholds:
+        return literal(otherwise)
+    scores = {category_id: score - _ROUNDING for category_id, score in showing.thresholds.items()}
+    return case(scores, value=row.category_id, else_=otherwise)
+
+
+def _open_images() -> tuple[ColumnElement[bool], ...]:
+    return (
+        ImageRow.reviewed_at.is_(None),
+        ImageRow.skipped_at.is_(None),
+        ImageRow.missing_at.is_(None),
+    )

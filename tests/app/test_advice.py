@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+from app.advice import Situation, Step, Tuning, advise, expected_saving
+
+START = Situation(
+    num_images_left=500,
+    num_images_done=0,
+    objects_per_image=5.0,
+    num_labelled_images=0,
+    num_labelled_boxes=0,
+    least_images_per_class=0,
+    by_hand_s=7.0,
+)
+TUNED = replace(
+    START,
+    num_labelled_images=12,
+    least_images_per_class=4,
+    help_s=4.0,
+    has_fresh_proposals=True,
+    tunings=(Tuning(10, 50, 4.0, True),),
+)
+
+
+def test_a_new_project_is_labelled_first() -> None:
+    assert advise(START).step is Step.LABEL
+    assert "6 images" in advise(START).reason
+
+
+def test_enough_labels_ask_for_the_first_tune() -> None:
+    found = advise(replace(START, num_labelled_images=8, least_images_per_class=3))
+
+    assert found.step is Step.TUNE
+    assert found.saves_s is not None
+    assert found.saves_s > 60
+
+
+def test_a_tune_waits_for_half_as_many_labels_again() -> None:
+    assert advise(TUNED).step is Step.REVIEW
+    assert "Tune again after 3 more images" in advise(TUNED).reason
+    assert advise(replace(TUNED, num_labelled_images=15)).step is Step.TUNE
+
+
+def test_a_tune_that_was_not_kept_waits_for_twice_the_labels() -> None:
+    unkept = (Tuning(10, 50, 6.9, False),)
+    failed = replace(TUNED, num_labelled_images=15, tunings=unkept, help_s=6.9)
+
+    assert advise(failed).step is Step.REVIEW
+    assert advise(replace(failed, num_labelled_images=20)).step is Step.TUNE
+
+
+def test_a_flat_curve_says_stop() -> None:
+    flat = (Tuning(10, 50, 2.0, True), Tuning(100, 500, 2.0, True))
+    found = advise(
+        replace(TUNED, num_images_left=60, num_labelled_images=200, tunings=flat, help_s=2.0)
+    )
+
+    assert found.step is Step.REVIEW
+    assert "stop tuning" in found.reason
+
+
+def test_a_steep_curve_expects_more_of_the_next_tune() -> None:
+    now = replace(TUNED, num_labelled_images=40)
+    steep = replace(now, tunings=(Tuning(5, 25, 6.5, True), Tuning(10, 50, 4.0, True)))
+
+    assert expected_saving(steep) > expected_saving(now) > 0
+
+
+def test_proposals_that_cost_more_than_drawing_are_hidden() -> None:
+    found = advise(replace(TUNED, help_s=8.0))
+
+    assert found.step is Step.BY_HAND
+    assert "8.0 s with the proposals and 7.0 s by hand" in found.reason
+
+
+def test_a_few_objects_left_are_not_worth_a_tune() -> None:
+    found = advise(replace(TUNED, num_images_left=1, objects_per_image=3.0, num_labelled_images=99))
+
+    assert found.step is Step.REVIEW
+    assert "less than another Tune" in found.reason
+
+
+def test_the_end_is_audited_before_it_is_exported() -> None:
+    done = replace(TUNED, num_images_left=0, num_images_done=500)
+
+    assert advise(done).step is Step.AUDIT
+    assert advise(replace(done, is_audited=True)).step is Step.FINISHED

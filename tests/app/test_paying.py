@@ -1,0 +1,93 @@
+"""Proposals are shown only where they have been seen to save time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.evidence import keep
+from app.measuring import HeldOut, Measured
+from app.paying import HIDDEN, paying_thresholds, show_what_pays
+from app.queueing import Costs
+from app.review_queue import queue
+from storage import bundles, categories, images, predictions, projects
+from storage.types import BundleKind, ImageFilter, NewPrediction
+from tests.app.blood_cells import blood_cells, now
+
+CELL, BOARD = 1, 2
+
+
+def seen(*rows: tuple[int, float, float], category_id: int = CELL) -> HeldOut:
+    """(image, score, IoU with the object that was found, 0 for none)."""
+    return HeldOut(tuple(Measured(image, category_id, score, iou) for image, score, iou in rows))
+
+
+def right_above(score: float, *, num_images: int, category_id: int = CELL) -> HeldOut:
+    """On each image two proposals: one right, and a surely wrong one below `score`."""
+    rows = [(image, score + 0.1, 0.9) for image in range(num_images)]
+    rows += [(image, score - 0.1, 0.0) for image in range(num_images)]
+    return seen(*rows, category_id=category_id)
+
+
+def test_without_evidence_nothing_is_shown() -> None:
+    assert paying_thresholds(HeldOut(), [CELL], Costs()) == {CELL: HIDDEN}
+
+
+def test_one_lucky_image_proves_nothing() -> None:
+    assert paying_thresholds(right_above(0.5, num_images=1), [CELL], Costs()) == {CELL: HIDDEN}
+
+
+def test_many_right_proposals_are_shown_and_the_wrong_ones_below_are_not() -> None:
+    chosen = paying_thresholds(right_above(0.5, num_images=12), [CELL], Costs())
+    assert chosen[CELL] == pytest.approx(0.6)
+
+
+def test_proposals_that_are_mostly_wrong_are_hidden() -> None:
+    rows = [(image, 0.9, 0.9 if image % 12 == 0 else 0.0) for image in range(60)]
+    assert paying_thresholds(seen(*rows), [CELL], Costs()) == {CELL: HIDDEN}
+
+
+def test_what_only_must_be_mended_pays_while_mending_is_cheaper_than_drawing() -> None:
+    loose = seen(*((image, 0.8, 0.6) for image in range(20)))
+    assert paying_thresholds(loose, [CELL], Costs(fix_s=4.0))[CELL] < HIDDEN
+    assert paying_thresholds(loose, [CELL], Costs(fix_s=8.0))[CELL] == HIDDEN
+
+
+def test_a_rare_class_is_judged_together_with_all_others() -> None:
+    known = right_above(0.5, num_images=12)
+    rare = seen((50, 0.7, 0.9), category_id=BOARD)
+    chosen = paying_thresholds(known + rare, [CELL, BOARD], Costs())
+    assert chosen[BOARD] < HIDDEN
+
+
+def test_a_known_class_that_fails_is_hidden_beside_one_that_pays() -> None:
+    rows = [(100 + image, 0.9, 0.6 if image < 8 else 0.0) for image in range(80)]
+    failing = seen(*rows, category_id=BOARD)
+    chosen = paying_thresholds(right_above(0.5, num_images=12) + failing, [CELL, BOARD], Costs())
+    assert chosen[CELL] < HIDDEN
+    assert chosen[BOARD] == HIDDEN
+
+
+def test_what_does_not_pay_leaves_the_queue_and_what_does_comes_back(tmp_path: Path) -> None:
+    with blood_cells(tmp_path, num_images=5, num_labelled=2) as workspace:
+        with workspace.database.write() as tx:
+            bundle = bundles.create(tx, name="b", kind=BundleKind.TUNED, at=now())
+            (waiting, *_) = images.list_ids(tx, state=ImageFilter.UNREVIEWED)
+            (first, *_) = categories.list_all(tx)
+            found = [NewPrediction((10.0, 10.0, 90.0, 90.0), first.id, 0.7)]
+            predictions.replace_for_image(
+                tx, bundle_id=bundle.id, image_id=waiting, predictions=found, at=now()
+            )
+            projects.set_prelabel_bundle(tx, bundle.id)
+        show_what_pays(workspace, now())
+        assert queue(workspace) == []
+        with workspace.database.write() as tx:
+            known = images.list_ids(tx, state=ImageFilter.ALL)
+            rows = [(image_id, 0.6, 0.9) for image_id in known for _ in range(4)]
+            proof = HeldOut(
+                seen(*rows, category_id=first.id).proposals, {(i, first.id): 4 for i in known}
+            )
+            keep(tx, bundle.id, proof)
+        show_what_pays(workspace, now())
+        assert [item.image_id for item in queue(workspace)] == [waiting]

@@ -1,0 +1,172 @@
+"""Every way to make and change a box, by mouse, by keyboard, and by both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.ui.bare_canvas import bare_server
+from tests.ui.canvas_user import CanvasUser
+from tests.ui.conftest import Server
+
+pytestmark = pytest.mark.browser
+SIZE = (640, 480)
+NUM_IMAGES = 12
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    made = bare_server(
+        tmp_path_factory.mktemp("drawing"), num_images=0, classes=("cell", "platelet")
+    )
+    for index in range(NUM_IMAGES):
+        Image.new("RGB", SIZE, (90, 20 * index, 120)).save(made.data / f"plain-{index:02d}.png")
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Browser, server: Server) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1440, "height": 900})
+    opened.goto(server.url)
+    CanvasUser(opened, "label")
+    yield opened
+    opened.close()
+
+
+_places = iter(range(1, NUM_IMAGES + 1))
+
+
+@pytest.fixture
+def user(shared_page: Page) -> CanvasUser:
+    """On an image that no test has used, the keyboard on the canvas."""
+    user = CanvasUser(shared_page, "label")
+    place = next(_places)
+    user.go_to(f"plain-{place - 1:02d}.png")
+    expect(user.stage).to_have_attribute("data-image-id", str(place))
+    user.press("1", "Escape")
+    return user
+
+
+def only_box(user: CanvasUser, server: Server) -> list[float]:
+    user.wait_saved()
+    (box,) = server.boxes(int(user.stage.get_attribute("data-image-id") or 0))
+    return box
+
+
+def test_four_outermost_points_make_a_box(user: CanvasUser, server: Server) -> None:
+    user.part("canvas-points").click()
+    for x, y in ((100, 150), (300, 170), (210, 90), (190, 260)):
+        user.click(x, y)
+    expect(user.stage).to_have_attribute("data-num-boxes", "1")
+    user.press("e")
+    expect(user.part("canvas-points")).to_have_attribute("aria-pressed", "false")
+    assert only_box(user, server) == pytest.approx([100, 90, 300, 260], abs=1)
+
+
+def test_a_box_is_resized_by_an_edge_and_by_a_corner(user: CanvasUser, server: Server) -> None:
+    user.draw((100, 100, 200, 200), digit=1)
+    user.drag((200, 140), (250, 190), draws=False)
+    user.drag((100, 100), (80, 70), draws=False)
+    assert only_box(user, server) == pytest.approx([80, 70, 250, 200], abs=1)
+
+
+def test_arrows_move_and_resize_by_whole_pixels(user: CanvasUser, server: Server) -> None:
+    user.draw((100, 100, 200, 200), digit=1)
+    before = only_box(user, server)
+    user.press("ArrowRight", "ArrowRight", "Shift+ArrowDown", "Control+ArrowRight")
+    user.press("Control+Shift+ArrowDown", "Alt+ArrowLeft", "Alt+Shift+ArrowUp")
+    changes = [now - then for now, then in zip(only_box(user, server), before, strict=True)]
+    assert changes == pytest.approx([1, 0, 3, 20], abs=0.01)
+
+
+def test_a_box_is_drawn_with_the_keyboard_alone(user: CanvasUser, server: Server) -> None:
+    user.page.mouse.move(5, 5)
+    user.press("b", "Shift+ArrowLeft", "Shift+ArrowUp", "Enter")
+    user.press(*["Shift+ArrowRight"] * 2, *["ArrowDown"] * 3, "Control+ArrowRight", "Enter")
+    x1, y1, x2, y2 = only_box(user, server)
+    scale = user.number("scale")
+    assert (x2 - x1, y2 - y1) == pytest.approx((96 / scale + 1, 24 / scale), abs=0.01)
+    assert (x1, y1) == pytest.approx((320 - 48 / scale, 240 - 48 / scale), abs=0.01)
+
+
+def test_a_box_is_duplicated_beside_itself(user: CanvasUser, server: Server) -> None:
+    user.draw((100, 100, 200, 200), digit=2)
+    user.press("Control+d")
+    user.wait_saved()
+    first, second = server.document(int(user.number("image-id")))["annotations"]
+    assert first["category_id"] == second["category_id"] == 2
+    assert second["box"][0] - first["box"][0] == pytest.approx(12 / user.number("scale"), abs=0.01)
+    assert first["uid"] != second["uid"]
+
+
+def test_boxes_of_the_previous_image_are_copied_once(user: CanvasUser, server: Server) -> None:
+    user.draw((100, 100, 200, 200), digit=2)
+    user.draw((300, 100, 400, 200), digit=1)
+    next(_places)
+    user.press("Escape", "d")
+    expect(user.part("canvas-filename")).to_have_text("plain-06.png")
+    user.press("c")
+    expect(user.stage).to_have_attribute("data-num-boxes", "2")
+    user.press("c")
+    expect(user.root.get_by_text("has no box that is not here")).to_be_visible()
+    user.wait_saved()
+    assert server.boxes(6) == server.boxes(7)
+    user.press("Control+z")
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+
+
+def test_near_the_border_a_box_snaps_to_it_unless_alt_is_held(
+    user: CanvasUser, server: Server
+) -> None:
+    user.draw((2, 3, 100, 90), digit=1)
+    assert only_box(user, server)[:2] == [0, 0]
+    user.press("Delete", "Escape")
+    user.page.keyboard.down("Alt")
+    user.drag((2, 3), (100, 90), draws=False)
+    user.page.keyboard.up("Alt")
+    assert only_box(user, server)[:2] == pytest.approx([2, 3], abs=1)
+
+
+def test_a_box_below_one_pixel_is_refused_in_words(user: CanvasUser) -> None:
+    for _ in range(8):
+        user.part("canvas-zoom-in").click()
+    user.draw((320.2, 240.2, 320.6, 240.7), digit=1)
+    expect(user.root.get_by_text("No box was made")).to_be_visible()
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+
+
+def test_the_wheel_zooms_at_the_pointer_and_two_keys_bring_the_view_back(user: CanvasUser) -> None:
+    fitted = user.number("scale")
+    before = user.at(500, 120)
+    user.hover(500, 120)
+    user.page.mouse.wheel(0, -400)
+    expect(user.stage).not_to_have_attribute("data-scale", str(fitted))
+    assert user.at(500, 120) == pytest.approx(before, abs=1)
+    user.press("o")
+    expect(user.stage).to_have_attribute("data-scale", "1")
+    left = user.number("left")
+    user.press("Shift+ArrowRight")
+    expect(user.stage).not_to_have_attribute("data-left", str(left))
+    user.press("f")
+    expect(user.stage).to_have_attribute("data-scale", str(fitted))
+
+
+def test_tab_walks_first_through_what_overlaps_under_the_pointer(
+    user: CanvasUser, server: Server
+) -> None:
+    user.draw((400, 300, 500, 400), digit=1)
+    user.draw((100, 100, 300, 300), digit=1)
+    user.draw((150, 150, 250, 250), digit=2)
+    user.press("Escape")
+    user.hover(200, 200)
+    user.press("Tab")
+    expect(user.root.locator(".sdpt-row.is-selected")).to_contain_text("platelet")
+    user.press("Tab", "Delete")
+    user.wait_saved()
+    left = sorted(box[0] for box in server.boxes(int(user.number("image-id"))))
+    assert left == pytest.approx([150, 400], abs=1)
