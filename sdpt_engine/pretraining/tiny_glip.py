@@ -41,8 +41,9 @@ NUM_NAMED = (6, 20)  # concepts in a caption, at least and at most, as far as wh
 PEAK_LR, WEIGHT_DECAY, GRADIENT_CLIP, WARM_UP_SHARE = 2e-3, 1e-4, 1.0, 0.05
 # Where words learn as fast as the image side, they soon all look alike, and nothing tells "red" from "blue". And
 # a step of Adam moves an output by as much as it has inputs: offsets would leave the picture.
-TEXT_RATE, OFFSET_RATE, WIDE_RATE = 0.1, 0.05, 0.15  # shares of the peak
-_TEXT_PARTS = ("text_encoder.", ".words.", ".attention.out_text_proj.")
+TEXT_RATE, OFFSET_RATE, WIDE_RATE, HEAD_RATE = 0.1, 0.05, 0.25, 3.0  # shares of the peak
+_TEXT_PARTS = ("text_encoder.", ".words.", ".attention.out_text_proj.", ".text_projection.")
+_WORD_SPREAD, _PLACE_SPREAD, _MEANING_SPREAD = 0.3, 0.03, 6.0
 
 OnStep = Callable[[int, Losses], None]
 
@@ -91,8 +92,10 @@ def new_model(seed: int) -> GlipModel:
         elif ".branches." in name and name.endswith("conv.weight"):
             torch.nn.init.kaiming_normal_(parameter)
     embeddings = model.text_encoder.bert.embeddings
-    torch.nn.init.normal_(embeddings.word_embeddings.weight, std=0.3)
-    torch.nn.init.normal_(embeddings.position_embeddings.weight, std=0.03)
+    torch.nn.init.normal_(embeddings.word_embeddings.weight, std=_WORD_SPREAD)
+    torch.nn.init.normal_(embeddings.position_embeddings.weight, std=_PLACE_SPREAD)
+    # Far apart among the image features, words are what the image side learns to tell apart.
+    model.heads.text_projection.weight.data *= _MEANING_SPREAD
     return model
 
 
@@ -109,6 +112,8 @@ def _rate(name: str, parameter: Tensor) -> float:
         return TEXT_RATE
     if ".offset." in name:
         return OFFSET_RATE
+    if name.startswith("heads."):
+        return HEAD_RATE
     is_wide = parameter.dim() == 4 and parameter.shape[-1] == 3
     return WIDE_RATE if is_wide else 1.0
 
@@ -193,7 +198,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("output", type=Path, help="the folder for --backbone")
-    parser.add_argument("--steps", type=int, default=1500, help="(1500)")
+    parser.add_argument("--steps", type=int, default=1700, help="(1700)")
     parser.add_argument("--batch", type=int, default=6, help="new scenes per step (6)")
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args()
