@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Response, expect
 
+from app.showing import set_thresholds
+from app.workspace import open_workspace
+from storage import categories
 from tests.ui.canvas_user import CanvasUser
 from tests.ui.conftest import SAMPLES, Server, new_server, open_page, picture
 
@@ -44,6 +49,7 @@ def labels_of_first(server: Server) -> Path:
 
 @pytest.fixture
 def page(browser: Browser, server: Server) -> Iterator[Page]:
+    show_all(server)
     opened = open_page(browser, server)
     opened.get_by_role("tab", name="Review", exact=True).click()
     expect(opened.get_by_test_id("review-advice")).not_to_be_empty()
@@ -63,16 +69,12 @@ def is_stored(response: Response) -> bool:
     return response.request.method == "POST" and "/review/thresholds" in response.url
 
 
-def show_all(page: Page) -> None:
+def show_all(server: Server) -> None:
     """Every class from a score of .05."""
-    dialog = opened(page, "thresholds", "review-thresholds")
-    sliders = dialog.get_by_role("slider")
-    expect(sliders).to_have_count(3)
-    for place in range(3):
-        with page.expect_response(is_stored):
-            sliders.nth(place).fill("5")
-    expect(dialog.get_by_role("button", name=re.compile(r"Back to \d"))).to_have_count(3)
-    page.keyboard.press("Escape")
+    with closing(open_workspace(server.data)) as workspace:
+        with workspace.database.read() as tx:
+            ids = [category.id for category in categories.list_all(tx)]
+        set_thresholds(workspace, dict.fromkeys(ids, 0.05), datetime.now(UTC))
 
 
 def proposals(user: CanvasUser) -> Locator:
@@ -98,7 +100,6 @@ def number_in(text: str | None) -> int:
 
 @pytest.mark.browser
 def test_a_slider_filters_every_image_and_says_what_to_expect(page: Page) -> None:
-    show_all(page)
     user = CanvasUser(page, "review")
     before = num_proposals(user)
     dialog = opened(page, "thresholds", "review-thresholds")
@@ -117,7 +118,6 @@ def test_a_slider_filters_every_image_and_says_what_to_expect(page: Page) -> Non
 
 @pytest.mark.browser
 def test_the_order_is_chosen_and_kept(page: Page, server: Server) -> None:
-    show_all(page)
     user = CanvasUser(page, "review")
     page.get_by_test_id("review-order").select_option("most_objects")
     expect(user.part("canvas-position")).to_have_text(re.compile("of 8"))
@@ -133,7 +133,6 @@ def test_the_order_is_chosen_and_kept(page: Page, server: Server) -> None:
 
 @pytest.mark.browser
 def test_duplicates_are_merged_and_come_back(page: Page) -> None:
-    show_all(page)
     user = CanvasUser(page, "review")
     merged = num_proposals(user)
     page.get_by_test_id("review-merging").uncheck()
@@ -144,7 +143,6 @@ def test_duplicates_are_merged_and_come_back(page: Page) -> None:
 
 @pytest.mark.browser
 def test_a_page_of_one_class_by_keyboard_and_mouse(page: Page, server: Server) -> None:
-    show_all(page)
     before = server.cli("status")["annotations"]["accepted"]
     dialog = opened(page, "grid", "review-grid")
     crops = dialog.get_by_test_id("grid-crop")
@@ -203,7 +201,6 @@ def draw_box(page: Page, stage: Locator) -> None:
 
 @pytest.mark.browser
 def test_the_meter_counts_work_and_gives_a_reason(page: Page) -> None:
-    show_all(page)
     user = CanvasUser(page, "review")
     with page.expect_response(re.compile("/review/effort")) as told:
         user.press("Tab", "Space")
