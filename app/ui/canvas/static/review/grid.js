@@ -32,6 +32,11 @@ export function gridDialog(workspace, classes) {
     picker.replaceChildren(...known.map((c) => h("option", { value: c.id, selected: c.id === chosen }, c.name)));
     if (!known.some((c) => c.id === chosen)) chosen = known[0]?.id ?? null;
     await next();
+    for (const other of known) {
+      if (items.length) break; // opened to be judged: a class without proposals is left for one that has some
+      chosen = other.id;
+      await next();
+    }
   }
 
   async function next() {
