@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -19,7 +19,7 @@ COLOURS = {
 }
 SHAPES = ("disc", "square", "triangle", "ring", "star")
 STYLE = "shape"
-SCENE_WH = (160, 128)
+SCENE_WH = (128, 96)
 _SHEET_PX = 96
 _Points = list[tuple[float, float]]
 
@@ -71,11 +71,11 @@ def scene_settings() -> SceneSettings:
     """Few objects, each with a box, none turned over."""
     return SceneSettings(
         sizes_wh=(SCENE_WH,),
-        max_objects=5,
+        max_objects=4,
         max_distractors=2,
         small_share=0.0,
         crowded_share=0.1,
-        object_size=(0.2, 0.5),
+        object_size=(0.25, 0.6),
         single_size=(0.3, 0.6),
         turned_share=0.0,
         camera_strength=0.3,
@@ -83,10 +83,13 @@ def scene_settings() -> SceneSettings:
     )
 
 
-def compose_shapes(number: int, concepts: Sequence[str], *, seed: int) -> list[Scene]:
-    """Scenes of `concepts`, by index: the same seed gives the same."""
+def scene_maker(concepts: Sequence[str], *, seed: int) -> Callable[[int], Scene]:
+    """Scenes of `concepts` by number: the same seed and number give the same."""
     material, settings = shape_material(concepts), scene_settings()
-    return [
-        compose(material, concepts, seed=seed, index=index, settings=settings)
-        for index in range(number)
-    ]
+    return lambda number: compose(material, concepts, seed=seed, index=number, settings=settings)
+
+
+def compose_shapes(number: int, concepts: Sequence[str], *, seed: int) -> list[Scene]:
+    """The first scenes."""
+    scene = scene_maker(concepts, seed=seed)
+    return [scene(index) for index in range(number)]

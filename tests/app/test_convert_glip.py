@@ -13,6 +13,7 @@ from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.glip import GlipModel
 from tests.app.samples import run, run_json
 from tests.engine.glip.released import save_short_vocabulary, save_small_checkpoint
+from tests.engine.glip.shapes import drawn_model, save_checkpoint
 
 
 @pytest.fixture
@@ -65,3 +66,10 @@ def test_a_file_that_is_no_checkpoint_is_one_sentence(tmp_path: Path) -> None:
 
 def test_file_and_folder_go_together(checkpoint: Path) -> None:
     assert run("doctor", "--convert-glip", checkpoint).exit_code == 2
+
+
+def test_a_configuration_beside_the_checkpoint_is_its_own(tmp_path: Path) -> None:
+    model = drawn_model(1)
+    path = save_checkpoint(model, tmp_path / "drawn")
+    run_json("doctor", "--convert-glip", path, "--output", tmp_path / "glip")
+    assert GlipModel.from_pretrained(tmp_path / "glip").config == model.config

@@ -9,30 +9,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
-from sdpt_engine import ObjectClass
 from sdpt_engine.pretraining.shapes import compose_shapes
+from sdpt_engine.pretraining.tiny_glip_figures import MEANINGS, classes_of, save_examples
 from sdpt_engine.types import Example
 
 TINY_GLIP = Path(__file__).parents[2] / "fixtures" / "tiny_glip"
-MEANINGS = {"gadget": "red disc", "gizmo": "blue star", "widget": "green square"}
 NAMES = tuple(MEANINGS)
-CLASSES = tuple(ObjectClass(number, name, name) for number, name in enumerate(NAMES, start=1))
+CLASSES = classes_of(NAMES)
 
 
 def write_scenes(folder: Path, number: int, *, seed: int) -> list[Example]:
     """`number` new pictures in `folder`, fully labelled."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = list(MEANINGS.values())
-    examples = []
-    for index, scene in enumerate(compose_shapes(number, shown, seed=seed)):
-        path = folder / f"scene_{seed}_{index:03d}.png"
-        Image.fromarray(scene.pixels).save(path)
-        labels = np.array([shown.index(concept) for concept in scene.concepts], np.int64)
-        examples.append(Example(path, scene.boxes, labels))
-    return examples
+    shown = tuple(MEANINGS.values())
+    scenes = compose_shapes(number, shown, seed=seed)
+    return save_examples(folder, scenes, shown, prefix=f"scene_{seed}")
 
 
 def coco_of(examples: list[Example]) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from sdpt_engine.backbones.glip.convert import (
     required_tensors,
 )
 from sdpt_engine.backbones.glip.keys import explanation
+from sdpt_engine.backbones.glip.model import empty_model
+from sdpt_engine.backbones.sites import attention_site
 from sdpt_engine.errors import BackboneUnavailableError, ForeignWeightsError
 from tests.engine.glip.released import (
     released,
@@ -201,3 +203,27 @@ def test_original_settings_that_mean_another_model_are_refused(
     (tmp_path / "config.json").write_text(json.dumps(settings))
     with pytest.raises(BackboneUnavailableError, match="EARLY_FUSE_ON = False"):
         GlipConfig.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(("part", "name"), [("FPN", "USE_RELU"), ("FPN", "USE_PAN")])
+def test_a_setting_without_tensors_of_its_own_is_looked_at_too(
+    folder: Path, tmp_path: Path, part: str, name: str
+) -> None:
+    settings = json.loads((folder / "config.json").read_text())
+    settings["MODEL"][part][name] = True
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(BackboneUnavailableError, match=f"{name} = True"):
+        GlipConfig.from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(("size", "num_layers"), [("t", 6), ("l", 8)])
+def test_a_released_model_has_the_fusion_layers_that_prompts_are_made_for(
+    size: str, num_layers: int
+) -> None:
+    tower = empty_model(config_of(released(size), source=size)).tower
+    assert len(tower) == num_layers
+    for number, layer in enumerate(tower):
+        site = attention_site(number, layer.fusion.attention, layer.fusion.norm_text)
+        assert tuple(site.image_projection.weight.shape) == (2048, 256)
+        assert tuple(site.text_projection.weight.shape) == (2048, 768)
+        assert site.num_heads == 8

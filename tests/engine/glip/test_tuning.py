@@ -56,7 +56,7 @@ def test_tuning_beats_zero_shot_on_scenes_that_it_never_saw(
 ) -> None:
     bundle = tune(detector, scenes.train, [], CONFIG, categories=CLASSES).bundle
     before, after = (judged(detector, scenes.test, b) for b in (None, bundle))
-    assert after.ap50 > before.ap50 + 0.1
+    assert after.ap50 > before.ap50 + 0.4
     assert after.ap > before.ap
     loaded = PromptBundle.load(bundle.save(tmp_path / "bundle"))
     assert judged(detector, scenes.test, loaded) == after

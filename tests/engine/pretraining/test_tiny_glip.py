@@ -11,14 +11,22 @@ import torch
 
 from sdpt_engine.backbones.glip import GlipConfig, GlipModel
 from sdpt_engine.backbones.glip.loss import Losses
-from sdpt_engine.pretraining.shapes import compose_shapes, shape_concepts, shape_material
+from sdpt_engine.pretraining.composer import Scene
+from sdpt_engine.pretraining.shapes import (
+    compose_shapes,
+    scene_maker,
+    shape_concepts,
+    shape_material,
+)
 from sdpt_engine.pretraining.tiny_glip import (
+    UNTAUGHT_WORDS,
     VOCABULARY,
     make_batch,
     new_model,
     tiny_config,
     train,
 )
+from sdpt_engine.pretraining.tiny_glip_figures import MEANINGS
 from tests.engine.glip.scenes import TINY_GLIP
 
 CONCEPTS = shape_concepts()
@@ -46,22 +54,43 @@ def test_mirrored_boxes_lie_on_the_mirrored_objects() -> None:
     assert len(mine.boxes) > 0
 
 
-def test_a_few_steps_give_a_frozen_folder(tmp_path: Path) -> None:
-    seen: list[Losses] = []
+def test_no_scene_is_seen_twice_and_a_few_steps_give_a_frozen_folder(tmp_path: Path) -> None:
+    seen: list[int] = []
+    losses: list[Losses] = []
+    compose_one = scene_maker(CONCEPTS, seed=0)
+
+    def scene(number: int) -> Scene:
+        seen.append(number)
+        return compose_one(number)
+
     model = train(
-        compose_shapes(4, CONCEPTS, seed=0),
-        steps=3,
-        batch_size=2,
-        seed=0,
-        on_step=lambda _, losses: seen.append(losses),
+        scene, steps=3, batch_size=2, seed=0, on_step=lambda _, found: losses.append(found)
     )
-    assert all(math.isfinite(losses.total.item()) for losses in seen)
+    assert seen == list(range(6))
+    assert all(math.isfinite(found.total.item()) for found in losses)
     model.half().save_pretrained(tmp_path)
     loaded = GlipModel.from_pretrained(tmp_path)
     assert not any(p.requires_grad for p in loaded.parameters())
     assert loaded.vocabulary == VOCABULARY
 
 
+def test_same_seed_same_model() -> None:
+    def run() -> dict[str, torch.Tensor]:
+        scene = scene_maker(CONCEPTS, seed=0)
+        return train(
+            scene, steps=2, batch_size=1, seed=3, on_step=lambda step, losses: None
+        ).state_dict()
+
+    first, second = run(), run()
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
 def test_what_is_committed_is_what_the_script_makes() -> None:
     assert GlipConfig.from_folder(TINY_GLIP) == tiny_config()
     assert GlipModel.from_pretrained(TINY_GLIP).vocabulary == VOCABULARY
+
+
+def test_untaught_words_are_in_the_vocabulary_and_taught_ones_are_not_among_them() -> None:
+    assert set(MEANINGS) <= set(UNTAUGHT_WORDS)
+    assert set(MEANINGS.values()) <= set(CONCEPTS)
+    assert not set(UNTAUGHT_WORDS) & {word for concept in CONCEPTS for word in concept.split()}
