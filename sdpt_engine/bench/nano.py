@@ -24,6 +24,7 @@ from sdpt_engine.data import load_image_upright
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.pretraining.judging import accuracy, questions, recall
 from sdpt_engine.pretraining.material import EmojiMaterial, Material
+from sdpt_engine.pretraining.names import read_names, taught_names
 from sdpt_engine.types import ObjectClass
 
 SCENE_SEED = 20_260
@@ -57,10 +58,8 @@ class Names:
 
     @classmethod
     def read(cls, folder: Path) -> Names:
-        everything = _lines(folder / "concepts.txt")
-        held_out = _lines(folder / "held_out_concepts.txt")
-        kept_back = set(held_out)
-        return cls(tuple(n for n in everything if n not in kept_back), tuple(held_out))
+        kept_back = folder / "held_out_concepts.txt"
+        return cls(taught_names(folder / "concepts.txt", kept_back), read_names(kept_back))
 
 
 def material_of(names: Names, *, font: Path, fluent: Path) -> Material:
@@ -77,7 +76,7 @@ def composed_figures(detector: Detector, material: Material, names: Names) -> It
         yield Figure(f"composed, {label} concepts: AP50", metrics.ap50, "", wanted)
         yield Figure(f"composed, {label} concepts: AP", metrics.ap, "")
         if label == "seen":
-            with _without_fusion(detector):
+            with without_fusion(detector):
                 closed = accuracy(detector, asked, concepts)
             yield Figure("composed, seen concepts, fusion shut: AP50", closed.ap50, "")
         named = [
@@ -139,7 +138,7 @@ def load(backbone: str) -> Detector:
 
 
 @contextmanager
-def _without_fusion(detector: Detector) -> Iterator[None]:
+def without_fusion(detector: Detector) -> Iterator[None]:
     """What passes between image and text in the fusion layers is nothing."""
     model: Any = detector.model
     gates = [
@@ -157,7 +156,3 @@ def _without_fusion(detector: Detector) -> Iterator[None]:
         with torch.no_grad():
             for gate, value in zip(gates, before, strict=True):
                 gate.copy_(value)
-
-
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip()]

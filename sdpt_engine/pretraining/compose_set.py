@@ -22,6 +22,7 @@ from PIL import Image
 from sdpt_engine.errors import EngineError
 from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
 from sdpt_engine.pretraining.material import SOURCES, EmojiMaterial, Material
+from sdpt_engine.pretraining.names import read_names
 
 JPEG_QUALITY = 88
 _PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -114,11 +115,6 @@ def _write_part(
     }
 
 
-def _names(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip()]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -140,8 +136,8 @@ def main() -> None:
 
 
 def _compose_as_told(words: argparse.Namespace) -> None:
-    concepts = _names(words.concepts)
-    distractors = _names(words.distractors) if words.distractors else []
+    concepts = read_names(words.concepts)
+    distractors = read_names(words.distractors) if words.distractors else []
     named = dict.fromkeys([*concepts, *distractors])
     material = EmojiMaterial(named, font=words.font, fluent=words.fluent)
     # Single parts of drawings, as hair without a head, exist in one style only.

@@ -70,18 +70,22 @@ class NanoInTraining:
         """Of one phrase with its full stop."""
         return len(self.detector.tokenizer(phrase, add_special_tokens=False)["input_ids"]) + 1
 
-    @torch.no_grad()
     def _hidden_of(self, caption: Caption) -> Tensor:
-        rows = []
-        for item in caption.classes:
-            if item.prompt_text not in self._hidden:
-                (alone,) = make_captions(self.detector.tokenizer, [item], max_tokens=128)
-                self._hidden[item.prompt_text] = hidden_words(
-                    self.model.model, alone, self.detector.device
-                )
-            rows.append(self._hidden[item.prompt_text])
+        rows = [self._hidden_alone(item.prompt_text) for item in caption.classes]
         first, last = rows[0][:1], rows[0][-1:]  # [CLS] and [SEP] see nothing but themselves
         return torch.cat((first, *(row[1:-1] for row in rows), last))
+
+    def hidden_phrase(self, phrase: str) -> Tensor:
+        """The phrase and its full stop behind the frozen text encoder, [words + 1, text encoder width]."""
+        return self._hidden_alone(phrase)[1:-1]
+
+    @torch.no_grad()
+    def _hidden_alone(self, phrase: str) -> Tensor:
+        if phrase not in self._hidden:
+            item = ObjectClass(0, phrase, phrase)
+            (alone,) = make_captions(self.detector.tokenizer, [item], max_tokens=128)
+            self._hidden[phrase] = hidden_words(self.model.model, alone, self.detector.device)
+        return self._hidden[phrase]
 
     def _positions_of(self, levels: Sequence[Tensor]) -> tuple[Tensor, ...]:
         size = (int(levels[0].shape[-2]), int(levels[0].shape[-1]))

@@ -32,6 +32,7 @@ from sdpt_engine.pretraining.feature_pool import (
     write_shard,
 )
 from sdpt_engine.pretraining.material import EmojiMaterial, Material
+from sdpt_engine.pretraining.names import taught_names
 from sdpt_engine.pretraining.photographs import Photograph, draw_photograph, read_collection
 from sdpt_engine.pretraining.scenes import compose_for_training
 
@@ -169,8 +170,7 @@ def main() -> None:
 
 
 def _sources(words: argparse.Namespace) -> Sources:
-    held_out = set(_names(words.held_out)) if words.held_out else set()
-    concepts = [name for name in _names(words.concepts) if name not in held_out]
+    concepts = taught_names(words.concepts, words.held_out)
     backgrounds = [
         path
         for folder in words.backgrounds
@@ -179,15 +179,10 @@ def _sources(words: argparse.Namespace) -> Sources:
     ]
     return Sources(
         material=EmojiMaterial(concepts, font=words.font, fluent=words.fluent),
-        concepts=tuple(concepts),
+        concepts=concepts,
         backgrounds=tuple(backgrounds),
         collections=tuple((f.name, tuple(read_collection(f))) for f in words.photographs),
     )
-
-
-def _names(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _parser() -> argparse.ArgumentParser:

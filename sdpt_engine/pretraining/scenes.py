@@ -15,7 +15,7 @@ from numpy.random import Generator
 from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
 from sdpt_engine.pretraining.material import Material
 
-_MAX_CONCEPTS = 6
+_MAX_CONCEPTS = {"plain": 6, "small": 6, "crowded": 12, "single": 1, "herd": 1}
 _KINDS = ("plain", "crowded", "small", "single", "herd")
 _SHARES = (0.38, 0.17, 0.2, 0.1, 0.15)
 
@@ -35,7 +35,7 @@ def compose_for_training(
     """
     rng = np.random.default_rng([seed, index, 1])
     kind = str(rng.choice(_KINDS, p=_SHARES))
-    num_concepts = 1 if kind in ("single", "herd") else int(rng.integers(1, _MAX_CONCEPTS + 1))
+    num_concepts = int(rng.integers(1, min(_MAX_CONCEPTS[kind], len(concepts)) + 1))
     chosen = [concepts[i] for i in rng.choice(len(concepts), num_concepts, replace=False)]
     settings = _settings(rng, kind, size_wh)
     if photographs:

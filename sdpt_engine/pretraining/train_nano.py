@@ -24,6 +24,7 @@ from torch import Tensor
 
 from sdpt_engine.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from sdpt_engine.losses import Target
+from sdpt_engine.pretraining.alignment import Alignment, watched
 from sdpt_engine.pretraining.feature_pool import (
     COMPOSED,
     ON_PHOTOGRAPH,
@@ -32,6 +33,7 @@ from sdpt_engine.pretraining.feature_pool import (
     ShardKey,
     shards,
 )
+from sdpt_engine.pretraining.names import taught_names
 from sdpt_engine.pretraining.nano_model import NanoInTraining
 from sdpt_engine.pretraining.wording import Vocabulary, Wording, draw_wording
 from sdpt_engine.schedule import learning_rate_factor
@@ -54,6 +56,10 @@ class TrainSettings:
     clip: float = 1.0
     average: float = 0.999
     """Decay of the averaged weights."""
+    alignment: float = 1.0
+    """Weight of naming among many names, see `alignment`; 0 leaves it out."""
+    num_names: int = 256
+    """How many names that is, beside those that are shown."""
     seed: int = 0
 
 
@@ -155,8 +161,9 @@ def _photographed_elsewhere(
 class Training:
     """Weights, their average and the optimizer, at one step of a run."""
 
-    def __init__(self, nano: NanoInTraining, settings: TrainSettings) -> None:
+    def __init__(self, nano: NanoInTraining, settings: TrainSettings, names: Sequence[str]) -> None:
         self.nano, self.settings, self.step = nano, settings, 0
+        self._alignment = Alignment(tuple(names), settings.num_names, settings.alignment)
         self.parameters = nano.parameters()
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
         self.optimizer = _optimizer(self.parameters, settings)
@@ -167,8 +174,13 @@ class Training:
             factor = learning_rate_factor(self.step, self.settings.steps)
             group["lr"] = self.settings.learning_rate * group["scale"] * factor
         text = self.nano.text(batch.wording.phrases)
-        output = self.nano.detector.detect(self.nano.images(batch.scenes), text)
+        with watched(self.nano) as seen:
+            output = self.nano.detector.detect(self.nano.images(batch.scenes), text)
         loss, parts = self.nano.detector.loss(output, batch.targets, text.caption)
+        if self.settings.alignment:
+            draw = random.Random(f"{self.settings.seed}-{self.step}")
+            aligned = self._alignment.loss(self.nano, batch.scenes, output, seen, draw)
+            loss, parts = loss + aligned, {**parts, "alignment": float(aligned.detach())}
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.clip)
@@ -263,18 +275,22 @@ def _log(run: Path, step: int, seen: Sequence[Mapping[str, float]], seconds: flo
 def main() -> None:
     words = _parser().parse_args()
     torch.set_num_threads(words.threads)
-    settings = TrainSettings(words.steps, words.batch, words.learning_rate, seed=words.seed)
+    settings = TrainSettings(
+        words.steps,
+        words.batch,
+        words.learning_rate,
+        alignment=words.alignment,
+        seed=words.seed,
+    )
     torch.manual_seed(settings.seed)
     words.run.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(words.start / "config.json", words.run / "config.json")
     nano = NanoInTraining(words.start)
-    training = Training(nano, settings)
+    vocabulary = Vocabulary.of(taught_names(words.concepts, words.held_out))
+    training = Training(nano, settings, vocabulary.names)
     saved = load_checkpoint(words.run / CHECKPOINT_NAME, run_digest(settings))
     if saved is not None:
         training.restore(saved)
-    names = [n.strip() for n in words.concepts.read_text("utf-8").splitlines() if n.strip()]
-    held_out = set(words.held_out.read_text("utf-8").split("\n")) if words.held_out else set()
-    vocabulary = Vocabulary.of([name for name in names if name not in held_out])
     source = BatchSource(words.pool, vocabulary, nano, settings.seed + training.step)
     train(training, source, words.run)
 
@@ -292,6 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--steps", type=int, required=True)
     add("--batch", type=int, default=8, help="(8)")
     add("--learning-rate", type=float, default=4e-4, help="(4e-4)")
+    add("--alignment", type=float, default=1.0, help="weight of naming among many names (1)")
     add("--threads", type=int, default=1, help="(1)")
     add("--seed", type=int, default=0)
     return parser

@@ -71,11 +71,11 @@ def test_stored_scenes_and_phrases_give_what_the_detector_gives() -> None:
 
 def test_a_killed_run_goes_on_from_its_checkpoint(pool: Path, tmp_path: Path) -> None:
     nano = NanoInTraining(nano_folder())
-    train(Training(nano, SETTINGS), source(pool, nano), tmp_path, stop_at=-1.0)
-    first = Training(nano, SETTINGS)
+    train(Training(nano, SETTINGS, NAMES), source(pool, nano), tmp_path, stop_at=-1.0)
+    first = Training(nano, SETTINGS, NAMES)
     first.learn(source(pool, nano).next(2))
     train(first, source(pool, nano), tmp_path, stop_at=-1.0)
-    again = Training(NanoInTraining(nano_folder()), SETTINGS)
+    again = Training(NanoInTraining(nano_folder()), SETTINGS, NAMES)
     saved = load_checkpoint(tmp_path / CHECKPOINT_NAME, run_digest(SETTINGS))
     assert saved is not None
     again.restore(saved)
@@ -88,7 +88,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(pool: Path, tmp_path: Path) ->
 
 def test_training_learns_the_scenes_it_sees(pool: Path, tmp_path: Path) -> None:
     nano = NanoInTraining(nano_folder())
-    training = Training(nano, TrainSettings(steps=30, batch=4))
+    training = Training(nano, TrainSettings(steps=30, batch=4), NAMES)
     batch = source(pool, nano).next(4)
     before = sum(training.learn(batch).values())
     for _ in range(12):

@@ -1,0 +1,135 @@
+"""Regions and phrases drawn together over the whole vocabulary, beside the caption's own loss.
+
+A caption names some dozens of phrases, so that what lies in a box is told apart from few others at a time. Here each
+query that lies on a drawn object is asked which of some hundred names it shows (softmax, as in contrastive
+pre-training), at every decoder layer and at the proposals. The names go through the text layers alone, without what
+fusion adds to them, which is little.
+
+Legend: P names, W tokens of the longest of them, d model width, B scenes, Q queries, N boxes of all scenes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sdpt_engine.backbones.base import DetectorOutput
+from sdpt_engine.boxes import cxcywh_to_xyxy, iou_xyxy
+from sdpt_engine.pretraining.feature_pool import COMPOSED, ON_PHOTOGRAPH, LabelledFeatures
+from sdpt_engine.pretraining.nano_model import NanoInTraining
+
+_ON_OBJECT_IOU = 0.5
+
+
+class SeenFeatures:
+    """What proposals and decoder layers are named by, caught while the detector runs."""
+
+    def __init__(self) -> None:
+        self.proposals: Tensor | None = None  # [B, Q, d]
+        self.layers: list[Tensor] = []  # of each decoder layer [B, Q, d]
+
+
+@contextmanager
+def watched(nano: NanoInTraining) -> Iterator[SeenFeatures]:
+    """Catch the features of the next pass through the detector."""
+    base: Any = nano.model.model
+    seen = SeenFeatures()
+
+    def keep_proposals(_module: object, _inputs: object, output: Tensor) -> None:
+        seen.proposals = output
+
+    def keep_layer(_module: object, _inputs: object, output: Tensor) -> None:
+        seen.layers.append(output)
+
+    handles = (
+        base.enc_output_norm.register_forward_hook(keep_proposals),
+        base.decoder.layer_norm.register_forward_hook(keep_layer),
+    )
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The loss of naming among `num_names` names drawn from `names`, and how much it weighs beside the caption's."""
+
+    names: tuple[str, ...]
+    num_names: int = 256
+    weight: float = 1.0
+
+    def loss(
+        self,
+        nano: NanoInTraining,
+        scenes: Sequence[LabelledFeatures],
+        output: DetectorOutput,
+        seen: SeenFeatures,
+        draw: random.Random,
+    ) -> Tensor:
+        """Mean over the drawn objects of the scenes, summed over proposals and decoder layers; 0 without any."""
+        named = [scene if scene.family in (COMPOSED, ON_PHOTOGRAPH) else None for scene in scenes]
+        shown = sorted({name for scene in named if scene for name in scene.names})
+        if not shown or seen.proposals is None:
+            return output.boxes.new_zeros(())
+        others = draw.sample(self.names, min(self.num_names, len(self.names)))
+        asked = [*shown, *(name for name in others if name not in set(shown))]
+        phrases = name_features(nano, asked)
+        number = {name: place for place, name in enumerate(asked)}
+        boxes = [box for _, box in output.auxiliary] + [output.boxes]
+        stages = [(seen.proposals, output.proposal_boxes), *zip(seen.layers, boxes, strict=True)]
+        losses = [_naming(stage, placed, named, number, phrases) for stage, placed in stages]
+        return self.weight * torch.stack(losses).sum()
+
+
+def name_features(nano: NanoInTraining, names: Sequence[str]) -> Tensor:
+    """[P, d]: the mean of each name's words behind the text layers, fusion left out."""
+    hidden = [nano.hidden_phrase(name) for name in names]
+    counts = torch.tensor([len(rows) for rows in hidden])
+    base: Any = nano.model.model
+    words = base.text_projection(torch.nn.utils.rnn.pad_sequence(hidden, batch_first=True))
+    places = torch.arange(words.shape[1])
+    is_word = places < counts[:, None]  # [P, W], the full stop included
+    may_see = is_word[:, None, :] | torch.eye(len(places), dtype=torch.bool)
+    layers = base.encoder.layers
+    positions = layers[0].get_text_position_embeddings(words, None, places.expand(len(names), -1))
+    for layer in layers:
+        words = layer.fusion_layer.layer_norm_text(words)
+        words = layer.text_enhancer_layer(words, may_see, positions)[0]
+    is_named = (places < counts[:, None] - 1)[..., None]
+    mean: Tensor = (words * is_named).sum(1) / is_named.sum(1)
+    return mean
+
+
+def _naming(
+    features: Tensor,
+    boxes: Tensor,
+    scenes: Sequence[LabelledFeatures | None],
+    number: dict[str, int],
+    phrases: Tensor,
+) -> Tensor:
+    """Cross-entropy over the names; every object counts once, shared by the queries that lie on it."""
+    rows, aims, shares = [], [], []
+    for own_features, own_boxes, scene in zip(features, boxes.detach(), scenes, strict=True):
+        if scene is None or not scene.names:
+            continue
+        truth = cxcywh_to_xyxy(torch.from_numpy(scene.boxes))
+        overlap, owner = iou_xyxy(cxcywh_to_xyxy(own_boxes), truth).max(1)
+        (on_object,) = (overlap >= _ON_OBJECT_IOU).nonzero(as_tuple=True)
+        owners = owner[on_object]
+        rows.append(own_features[on_object])
+        aims.append(torch.tensor([number[name] for name in scene.names])[owners])
+        shares.append(1 / torch.bincount(owners, minlength=len(truth))[owners])
+    if not rows or not len(weights := torch.cat(shares)):
+        return features.new_zeros(())
+    logits = torch.cat(rows) @ phrases.T / features.shape[-1] ** 0.5
+    each = F.cross_entropy(logits, torch.cat(aims), reduction="none")
+    return (each * weights).sum() / weights.sum()
