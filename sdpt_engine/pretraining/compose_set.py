@@ -7,6 +7,8 @@ neither seed nor kind of background. The drawings come from two packages:
     npm pack @lobehub/fluent-emoji-3d@1.1.0 && tar xzf lobehub-fluent-emoji-3d-1.1.0.tgz
     python -m sdpt_engine.pretraining.compose_set --font noto/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf \\
         --fluent package/assets --concepts NAMES.txt --distractors NAMES.txt --output DIR
+
+or are the shapes that the tiny GLIP of the tests knows: `--shapes --output DIR` needs no package.
 """
 
 from __future__ import annotations
@@ -14,15 +16,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
 from sdpt_engine.errors import EngineError
 from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
-from sdpt_engine.pretraining.material import SOURCES, EmojiMaterial, Material
+from sdpt_engine.pretraining.material import SOURCES, EmojiMaterial, Material, Source
 from sdpt_engine.pretraining.names import read_names
+from sdpt_engine.pretraining.shapes import scene_settings, shape_concepts, shape_material
 
 JPEG_QUALITY = 88
 _PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
@@ -56,12 +59,19 @@ def write_set(
     distractors: Sequence[str],
     parts: Sequence[Part],
     output: Path,
+    *,
+    settings: SceneSettings | None = None,
+    sources: Sequence[Source] = SOURCES,
 ) -> None:
-    """Write the images of all parts and one COCO file for each."""
+    """Write the images of all parts and one COCO file for each. `sources` are named in those files."""
     (output / "images").mkdir(parents=True, exist_ok=True)
     unlabelled = [name for name in distractors if name not in set(concepts)]
     for part in parts:
-        settings = SceneSettings(backgrounds=part.backgrounds, photographs=part.photographs)
+        own = replace(
+            settings or SceneSettings(),
+            backgrounds=part.backgrounds,
+            photographs=part.photographs,
+        )
         scenes = (
             compose(
                 material,
@@ -69,16 +79,20 @@ def write_set(
                 seed=part.seed,
                 index=index,
                 distractors=unlabelled,
-                settings=settings,
+                settings=own,
             )
             for index in range(part.num_images)
         )
-        document = _write_part(part, scenes, concepts, output / "images")
+        document = _write_part(part, scenes, concepts, output / "images", sources)
         (output / f"{part.name}.json").write_text(json.dumps(document), encoding="utf-8")
 
 
 def _write_part(
-    part: Part, scenes: Iterator[Scene], concepts: Sequence[str], folder: Path
+    part: Part,
+    scenes: Iterator[Scene],
+    concepts: Sequence[str],
+    folder: Path,
+    sources: Sequence[Source],
 ) -> dict[str, object]:
     ids = {concept: number for number, concept in enumerate(concepts, start=1)}
     images: list[dict[str, object]] = []
@@ -105,10 +119,10 @@ def _write_part(
     return {
         "info": {
             "description": f"composed scenes, {part.name}",
-            "source": "; ".join(f"{s.title} ({s.licence})" for s in SOURCES),
+            "source": "; ".join(f"{s.title} ({s.licence})" for s in sources),
             "note": f"seed {part.seed}; backgrounds: {', '.join(part.backgrounds)}",
         },
-        "licenses": [{"id": k, "name": s.licence} for k, s in enumerate(SOURCES, start=1)],
+        "licenses": [{"id": k, "name": s.licence} for k, s in enumerate(sources, start=1)],
         "categories": [{"id": ids[concept], "name": concept} for concept in concepts],
         "images": images,
         "annotations": annotations,
@@ -119,9 +133,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--font", type=Path, required=True, help="NotoColorEmoji.ttf")
-    parser.add_argument("--fluent", type=Path, required=True, help="the package's assets folder")
-    parser.add_argument("--concepts", type=Path, required=True, help="classes, one name a line")
+    parser.add_argument("--shapes", action="store_true", help="red discs and the like instead")
+    parser.add_argument("--font", type=Path, help="NotoColorEmoji.ttf")
+    parser.add_argument("--fluent", type=Path, help="the package's assets folder")
+    parser.add_argument("--concepts", type=Path, help="classes, one name a line")
     parser.add_argument("--distractors", type=Path, help="names of unlabelled objects, one a line")
     parser.add_argument("--photographs", type=Path, help="folder of further backgrounds")
     parser.add_argument("--train", type=int, default=120, help="training images (120)")
@@ -129,6 +144,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, required=True)
     words = parser.parse_args()
+    if not words.shapes and None in (words.font, words.fluent, words.concepts):
+        parser.error("give --font, --fluent and --concepts, or --shapes")
     try:
         _compose_as_told(words)
     except EngineError as error:
@@ -136,16 +153,28 @@ def main() -> None:
 
 
 def _compose_as_told(words: argparse.Namespace) -> None:
+    photographs = _photographs(words.photographs) if words.photographs else []
+    parts = default_parts(
+        words.seed, num_train=words.train, num_test=words.test, photographs=photographs
+    )
+    if words.shapes:
+        concepts = shape_concepts()
+        write_set(
+            shape_material(concepts),
+            concepts,
+            [],
+            parts,
+            words.output,
+            settings=scene_settings(),
+            sources=(),
+        )
+        return
     concepts = read_names(words.concepts)
     distractors = read_names(words.distractors) if words.distractors else []
     named = dict.fromkeys([*concepts, *distractors])
     material = EmojiMaterial(named, font=words.font, fluent=words.fluent)
     # Single parts of drawings, as hair without a head, exist in one style only.
     distractors = [name for name in distractors if len(material[name]) == len(SOURCES)]
-    photographs = _photographs(words.photographs) if words.photographs else []
-    parts = default_parts(
-        words.seed, num_train=words.train, num_test=words.test, photographs=photographs
-    )
     write_set(material, concepts, distractors, parts, words.output)
 
 

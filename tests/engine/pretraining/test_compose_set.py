@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,9 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
+from sdpt_engine.backbones.glip import GlipModel
 from sdpt_engine.pretraining.compose_set import Part, default_parts, write_set
+from tests.engine.glip.scenes import TINY_GLIP
 from tests.engine.pretraining.drawings import drawn_material
 
 ASSETS = Path(__file__).parents[3] / "assets"
@@ -80,3 +84,13 @@ def test_shipped_boxes_lie_within_their_images(part: str) -> None:
         assert min(width, height) >= 1
         assert x + width <= sizes[annotation["image_id"]][0]
         assert y + height <= sizes[annotation["image_id"]][1]
+
+
+def test_a_set_of_shapes_is_what_the_tiny_glip_can_be_measured_on(tmp_path: Path) -> None:
+    words = ("--shapes", "--output", str(tmp_path), "--train", "2", "--test", "1")
+    command = (sys.executable, "-m", "sdpt_engine.pretraining.compose_set", *words)
+    subprocess.run(command, check=True)
+    read = COCO(str(tmp_path / "train.json"))
+    names = {category["name"] for category in read.loadCats(read.getCatIds())}
+    words_known = set(GlipModel.from_pretrained(TINY_GLIP).vocabulary)
+    assert {word for name in names for word in name.split()} <= words_known
