@@ -6,53 +6,74 @@ import { announceReview, dialog, percent } from "./dialog.js";
 
 export function thresholdDialog(workspace) {
   const panel = dialog({ title: "From which score", testid: "review-thresholds", onOpen: load });
+  const state = h("span", { class: "sdpt-quiet", role: "status", "data-testid": "thresholds-state" });
+  const total = h("span", { "data-testid": "thresholds-total" });
+  let rows = new Map(); // class id -> its row; rows stay, so that no answer takes a slider out of a person's hand
+  let unsaved = {};
+  let turn = Promise.resolve(); // one request at a time: a late answer never overwrites a newer one
   let isChanged = false;
-  let last = null; // curves do not change with a threshold, so they are sent once
-  panel.element.addEventListener("close", () => isChanged && announceReview());
+  panel.element.addEventListener("close", () => inTurn(() => isChanged && announceReview()));
+
+  const inTurn = (work) => (turn = turn.then(work));
 
   async function load() {
+    await turn;
+    unsaved = {}; // the person was told
     isChanged = false;
-    last = null;
-    show(await getJson("/sdpt/api/review/thresholds"));
+    build(await getJson("/sdpt/api/review/thresholds"));
   }
 
-  async function set(scores) {
-    const found = await panel.trying(() => postJson("/sdpt/api/review/thresholds", { scores }, workspace));
-    if (!found) return;
-    isChanged = true;
-    show(found);
+  function set(scores) {
+    Object.assign(unsaved, scores);
+    state.textContent = "Saving…";
+    return inTurn(save);
+  }
+
+  async function save() {
+    const sent = unsaved;
+    if (!Object.keys(sent).length) return; // went out with an earlier one
+    unsaved = {};
+    const found = await panel.trying(() => postJson("/sdpt/api/review/thresholds", { scores: sent }, workspace));
+    if (!found) {
+      unsaved = { ...sent, ...unsaved }; // goes out with the next move
+      state.textContent = "Not saved";
+      return;
+    }
+    take(found);
   }
 
   async function showWhatPays() {
     const found = await panel.trying(() => postJson("/sdpt/api/review/thresholds/paying", {}, workspace));
-    if (!found) return;
-    isChanged = true;
-    show(found);
+    if (found) take(found);
   }
 
-  function show(found) {
-    const before = new Map((last?.classes ?? []).map((c) => [c.id, c]));
-    last = { ...last, ...found, classes: found.classes.map((c) => ({ ...before.get(c.id), ...c })) };
-    const { bundle, classes, num_images, num_boxes, num_shown } = last;
+  function take({ classes, num_shown }) {
+    isChanged = true;
+    for (const c of classes) rows.get(c.id)?.refresh(c, { isUnsaved: c.id in unsaved });
+    total.textContent = `${num_shown.toLocaleString("en")} proposals are shown`;
+    state.textContent = Object.keys(unsaved).length ? "Saving…" : "Saved";
+  }
+
+  function build({ bundle, classes, num_images, num_boxes, num_shown }) {
     if (!bundle) {
       panel.body.replaceChildren(h("p", {}, "There are no proposals yet. Pre-label in Tune."));
       return;
     }
-    const focused = document.activeElement?.dataset?.testid;
+    rows = new Map(classes.map((c) => [c.id, row(c, set)]));
+    total.textContent = `${num_shown.toLocaleString("en")} proposals are shown`;
+    state.textContent = "";
     panel.body.replaceChildren(
       h("p", { class: "sdpt-quiet" }, about(bundle.name, num_images, num_boxes)),
       h("table", { class: "sdpt-sliders" },
         h("thead", {}, h("tr", {}, ...["Class", "Shown from", "", "Proposals", "Right of these", "Found of all objects", ""].map(
           (text) => h("th", {}, text)))),
-        h("tbody", {}, ...classes.map((c) => row(c, set)))),
-      h("div", { class: "sdpt-dialog-foot" },
-        h("span", { "data-testid": "thresholds-total" }, `${num_shown.toLocaleString("en")} proposals are shown`),
+        h("tbody", {}, ...[...rows.values()].map((r) => r.element))),
+      h("div", { class: "sdpt-dialog-foot" }, total, state,
         button("Show what pays", { title: "Only proposals that surely save you time, by what is known now; classes of which none do are hidden",
-          "data-testid": "thresholds-paying", onClick: showWhatPays }),
+          "data-testid": "thresholds-paying", onClick: () => inTurn(showWhatPays) }),
         button("Back to the best for all", { title: "The thresholds that were best on held-out images", "data-testid": "thresholds-reset",
           onClick: () => set(Object.fromEntries(classes.map((c) => [c.id, null]))) })),
     );
-    if (focused) panel.body.querySelector(`[data-testid="${focused}"]`)?.focus();
   }
 
   return panel;
@@ -63,11 +84,15 @@ function about(name, numImages, numBoxes) {
   return `Expected of '${name}' from ${numBoxes} known boxes on ${numImages} images that it has not learnt from; in brackets what it may be (95 %). The mark is the best F1.`;
 }
 
-function row(c, set) {
+/** {element, refresh(c)}: a class with its slider. Curves do not change with a threshold, so they come once. */
+function row(first, set) {
+  let c = first;
+  let isMoving = false;
   const value = h("output", { class: "sdpt-number" });
   const number = h("td", { class: "sdpt-number", "data-testid": `count-${c.name}` });
   const precision = h("td", { "data-testid": `precision-${c.name}` });
   const recall = h("td", { "data-testid": `recall-${c.name}` });
+  const origin = h("td", { "data-testid": `origin-${c.name}` });
   const mark = `marks-${c.id}`;
   const slider = h("input", { type: "range", min: 0, max: 100, step: 1, value: Math.round(100 * c.threshold),
     list: mark, "aria-label": `Show ${c.name} from`, "data-testid": `threshold-${c.name}` });
@@ -79,17 +104,29 @@ function row(c, set) {
     number.title = isNow ? `on ${c.num_images} images` : "before duplicates are merged";
     precision.replaceChildren(...range(c.precision[place]));
     recall.replaceChildren(...range(c.recall[place]));
+    origin.replaceChildren(c.is_own
+      ? button("↺", { title: `Back to ${c.default.toFixed(2)}`, class: "sdpt-icon", onClick: () => set({ [c.id]: null }) })
+      : h("span", { class: "sdpt-quiet" }, c.is_measured ? "best" : "not measured"));
   };
-  slider.addEventListener("input", update);
-  slider.addEventListener("change", () => set({ [c.id]: Number(slider.value) / 100 }));
+  slider.addEventListener("input", () => {
+    isMoving = true;
+    update();
+  });
+  slider.addEventListener("change", () => {
+    isMoving = false;
+    set({ [c.id]: Number(slider.value) / 100 });
+  });
   update();
-  const reset = c.is_own
-    ? button("↺", { title: `Back to ${c.default.toFixed(2)}`, class: "sdpt-icon", onClick: () => set({ [c.id]: null }) })
-    : h("span", { class: "sdpt-quiet" }, c.is_measured ? "best" : "not measured");
-  return h("tr", {},
+  const element = h("tr", {},
     h("td", {}, h("i", { class: "sdpt-dot", style: { background: c.color } }), c.name),
     h("td", {}, slider, h("datalist", { id: mark }, h("option", { value: Math.round(100 * c.default) }))),
-    h("td", {}, value), number, precision, recall, h("td", {}, reset));
+    h("td", {}, value), number, precision, recall, origin);
+  const refresh = (found, { isUnsaved }) => {
+    c = { ...c, ...found };
+    if (!isMoving && !isUnsaved) slider.value = Math.round(100 * c.threshold);
+    update();
+  };
+  return { element, refresh };
 }
 
 /** A share with its interval as text and as a bar. */
