@@ -168,9 +168,10 @@ def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:
             Step.PRELABEL, "The newest prompt has not been run on the images left: pre-label them."
         )
     if saves <= now.tune_overhead_s:
-        later = (
-            f"Another Tune would save about {_span(saves)}, less than it costs you: stop tuning."
+        a_tune, end = (
+            ("Another Tune", "stop tuning") if now.tunings else ("A Tune", "go on by hand")
         )
+        later = f"{a_tune} would save about {_span(saves)}, less than it costs you: {end}."
     elif missing_images > 0:
         later = f"Tune again after {missing_images} more images."
     else:

@@ -40,6 +40,8 @@ export const COMMANDS = [
     ["zoomOut", "zoom out", ["-"]],
     ["peek", "hide, show all boxes", ["J"]],
     ["controls", "to the buttons and lists (Esc: back to the image)", ["F6"]],
+    ["tune", "to Tune", ["T"]],
+    ["review", "to Review, and from there to Label", ["V"]],
     ["help", "these keys", ["?"]],
   ]],
 ];

@@ -50,8 +50,17 @@ export function comment(session, text) {
 
 function markAndGo(session, marks) {
   if (!session.state) return;
+  if (marks.is_reviewed) sayWhatIsLeft(session);
   mark(session, marks);
   if (!step(session, 1)) session.touch();
+}
+
+/** An image may be done without a box, or with proposals that nobody judged; a slip of the hand looks the same. */
+function sayWhatIsLeft(session) {
+  const { image, boxes } = session.state;
+  const { length } = session.proposals();
+  if (length) session.say(`'${image.relative_path}' is done; ${length === 1 ? "1 proposal" : `${length} proposals`} on it ${length === 1 ? "was" : "were"} not judged.`);
+  else if (!boxes.size) session.say(`'${image.relative_path}' is done without a box: it counts as having none.`);
 }
 
 function mark(session, marks) {
