@@ -87,7 +87,8 @@ def advise(now: Situation) -> Advice:
     if objects * now.by_hand_s <= now.tune_overhead_s:
         return Advice(
             Step.REVIEW if now.has_fresh_proposals and _helps(now) else Step.BY_HAND,
-            f"About {objects:.0f} objects are left: finishing them takes less than another Tune would.",
+            f"About {objects:.0f} objects are left: finishing them takes less than "
+            f"{'another' if now.tunings else 'a'} Tune would.",
         )
     if not now.tunings:
         return _before_the_first(now)

@@ -113,9 +113,9 @@ async function refreshWhenSeen(session, stage) {
   await look();
 }
 
-/** Who opened the tab with the keyboard works on the image next: on the tab's button Enter, Space and Tab mean the button. */
+/** Who opened the tab works on the image next; as long as the tab's button has the focus, Enter and Space press that. */
 function takeKeyboardFromTab(stage) {
-  if (stage.isVisible && document.activeElement?.matches("[role=tab]:focus-visible")) stage.focus();
+  if (stage.isVisible && document.activeElement?.matches("[role=tab]")) stage.focus();
 }
 
 /** The image of an address with ?image=ID, once: after that the address is plain again. */

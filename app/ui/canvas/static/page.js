@@ -3,7 +3,10 @@
 import { chordOf, Keymap } from "./keymap.js";
 
 const FIRST = { Tune: "#tune-start" }; // what a person wants there
-const PAIRS = { "tune-start": "tune-cancel", "prelabel-start": "prelabel-cancel" }; // of each one is disabled
+const AFTER = { // where the keyboard goes when a button goes out of use
+  "tune-start": "tune-cancel", "tune-cancel": "prelabel-start",
+  "prelabel-start": "prelabel-cancel", "prelabel-cancel": "prelabel-start",
+};
 const PATIENCE_MS = 4000;
 
 /** Open a tab by its name and give it the keyboard. A canvas takes it by itself. */
@@ -29,14 +32,13 @@ export function start() {
   keepFocus();
 }
 
-/** A button that is disabled while it has the keyboard would drop it on the floor: its partner takes over. */
+/** A button that is disabled while it has the keyboard would drop it on the floor: the next one takes over. */
 function keepFocus() {
-  const partners = new Map(Object.entries(PAIRS).flatMap(([a, b]) => [[a, b], [b, a]]));
-  let last = null; // the button of a pair that was used last, until the keyboard goes elsewhere
-  addEventListener("focusin", ({ target }) => (last = partners.has(target.id) ? target : null));
+  let last = null; // the button that was used last, until the keyboard goes elsewhere
+  addEventListener("focusin", ({ target }) => (last = target.id in AFTER ? target : null));
   const hand = () => {
     if (!last?.disabled || ![last, document.body].includes(document.activeElement)) return;
-    const next = document.getElementById(partners.get(last.id));
+    const next = document.getElementById(AFTER[last.id]);
     if (next && !next.disabled) next.focus({ focusVisible: true });
   };
   new MutationObserver(hand).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["disabled"] });
