@@ -15,7 +15,7 @@ export const COMMANDS = [
     ["redo", "redo", ["Ctrl+Shift+Z", "Ctrl+Y"]],
   ]],
   ["Proposals", [
-    ["accept", "accept the selected one, go to the next", ["Space"]],
+    ["accept", "accept the selected one, go to the next; with none selected, to the first", ["Space"]],
     ["reject", "reject it, go to the next", ["X"]],
     ["acceptAll", "accept all from the threshold on", ["Shift+Space"]],
     ["lowerScore", "threshold down", ["["]],
