@@ -92,3 +92,9 @@ def test_before_the_first_tune_nobody_is_told_to_stop_tuning() -> None:
 
     assert found.step is Step.BY_HAND
     assert "go on by hand" in found.reason
+
+
+def test_right_after_a_tune_it_says_when_to_tune_again() -> None:
+    found = advise(replace(TUNED, num_labelled_images=10))
+
+    assert found.reason == "Go on reviewing. Tune again after 5 more images."
