@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from app import review
-from app.crops import CropSource
 from app.errors import ProposalJudgedError
 from app.evidence import evidence
 from app.queueing import calibrate
@@ -17,6 +16,7 @@ from app.showing import required_showing
 from app.workspace import Workspace
 from storage import images, predictions
 from storage.errors import NotFoundError
+from storage.types import Box, Image
 
 PAGE_SIZE = 50
 
@@ -97,8 +97,8 @@ def undo(workspace: Workspace, prediction_ids: Sequence[int], *, author: str, at
     return number
 
 
-def crop_source(workspace: Workspace, prediction_id: int) -> CropSource:
-    """What the picture of a proposal is cut from. Raises NotFoundError."""
+def place(workspace: Workspace, prediction_id: int) -> tuple[Image, Box]:
+    """Where a proposal lies. Raises NotFoundError."""
     with workspace.database.read() as tx:
         proposal = predictions.get(tx, prediction_id)
-        return CropSource(images.get(tx, proposal.image_id), proposal.box)
+        return images.get(tx, proposal.image_id), proposal.box

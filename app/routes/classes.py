@@ -2,23 +2,21 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import classes, labelling
 from app.box_crops import crop
 from app.classes import ClassDeed, Who
-from app.media import ImageFileError
 from app.routes.identity import OwnPage
-from app.routes.problems import problem
+from app.routes.pictures import send_picture
 from app.staleness import stale_sentences
 from app.workspace import Workspace
 from storage import annotations, images
 from storage.errors import NotFoundError
 
 MAX_SPLIT = 5_000
-_FOREVER = "private, max-age=31536000, immutable"
 
 
 class ClassFields(BaseModel):
@@ -114,20 +112,14 @@ def classes_router(workspace: Workspace, author: str) -> APIRouter:
         return {"boxes": rows, "next": found[-1][0].id if len(found) == limit else None}
 
     @router.get("/crops/{uid}")
-    def picture(uid: str) -> Response:
-        """The box cut out of its image; the address changes with the box's revision."""
+    def picture(uid: str, request: Request) -> Response:
+        """The box cut out of its image; `v`, its revision, only makes the address new when the box has moved."""
         with workspace.database.read() as tx:
             box = annotations.find(tx, uid)
             if box is None:
                 raise NotFoundError(f"There is no box {uid:.64}.")
             image = images.get(tx, box.image_id)
-        try:
-            media = crop(workspace, image, box.box)
-        except ImageFileError as error:
-            return problem(404, "ImageFileError", str(error))
-        return FileResponse(
-            media.path, media_type=media.media_type, headers={"cache-control": _FOREVER}
-        )
+        return send_picture(lambda: crop(workspace, image, box.box), request)
 
     return router
 

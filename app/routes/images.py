@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import Response
 
-from app.media import ImageFileError, Media, full_image
-from app.routes.problems import problem
+from app.media import Media, full_image
+from app.routes.pictures import send_picture
 from app.thumbnails import thumbnail
 from app.workspace import Workspace
 from storage import images
 from storage.types import Image
-
-_FOREVER = "private, max-age=31536000, immutable"
-_ASK_AGAIN = "private, no-cache"
 
 
 def images_router(workspace: Workspace) -> APIRouter:
@@ -43,17 +40,4 @@ def _send(
 ) -> Response:
     with workspace.database.read() as tx:
         image = images.get(tx, image_id)
-    try:
-        media = render(workspace, image)
-    except ImageFileError as error:
-        return problem(404, "ImageFileError", str(error))
-    is_pinned = bool(version) and media.etag.startswith(version)
-    headers = {"etag": f'"{media.etag}"', "cache-control": _FOREVER if is_pinned else _ASK_AGAIN}
-    if _is_known(request.headers.get("if-none-match", ""), media.etag):
-        return Response(status_code=304, headers=headers)
-    return FileResponse(media.path, media_type=media.media_type, headers=headers)
-
-
-def _is_known(if_none_match: str, etag: str) -> bool:
-    known = (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
-    return any(tag in ("*", f'"{etag}"') for tag in known)
+    return send_picture(lambda: render(workspace, image), request, version=version)

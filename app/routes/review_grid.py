@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 
 from app import grid
-from app.crops import crop_jpeg, crop_tag
+from app.box_crops import crop
 from app.labelling import check_uid
-from app.media import ImageFileError
 from app.routes.identity import OwnPage
-from app.routes.problems import problem
+from app.routes.pictures import send_picture
 from app.workspace import Workspace
 
 _MOST = 500
@@ -63,15 +62,8 @@ def grid_router(workspace: Workspace, author: str) -> APIRouter:
         return {"waiting": grid.undo(workspace, ids, author=author, at=datetime.now(UTC))}
 
     @router.get("/crops/{prediction_id}")
-    def crop(prediction_id: int, request: Request) -> Response:
-        source = grid.crop_source(workspace, prediction_id)
-        try:
-            headers = {"etag": f'"{crop_tag(workspace, source)}"', "cache-control": "no-cache"}
-            if request.headers.get("if-none-match") == headers["etag"]:
-                return Response(status_code=304, headers=headers)
-            picture = crop_jpeg(workspace, source)
-        except ImageFileError as error:
-            return problem(404, "ImageFileError", str(error))
-        return Response(picture, media_type="image/jpeg", headers=headers)
+    def picture(prediction_id: int, request: Request) -> Response:
+        image, box = grid.place(workspace, prediction_id)
+        return send_picture(lambda: crop(workspace, image, box), request)
 
     return router

@@ -14,11 +14,18 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sdpt_engine.errors import ImageUnreadableError
+from sdpt_engine.data import load_image_upright
 
 FloatImage = NDArray[np.float32]
 SizeWh = tuple[int, int]
 _ROOM_SHARE = 0.3
+_PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+
+def photograph_files(folder: Path) -> list[Path]:
+    """The photographs in `folder` and below, by path."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in _PHOTOGRAPH_SUFFIXES)
+    return sorted(found)
 
 
 def paint_background(
@@ -127,13 +134,7 @@ def _room(rng: Generator, near: FloatImage, far: FloatImage) -> FloatImage:
 
 
 def _photograph(rng: Generator, size_wh: SizeWh, path: Path) -> FloatImage:
-    try:
-        with Image.open(path) as opened:
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageUnreadableError(
-            f"Photograph '{path}' cannot be decoded: {error}. Replace or remove the file."
-        ) from error
+    upright = Image.fromarray(load_image_upright(path))
     centre = (float(rng.random()), float(rng.random()))
     return np.asarray(ImageOps.fit(upright, size_wh, centering=centre), dtype=np.float32)
 

@@ -22,13 +22,13 @@ from pathlib import Path
 from PIL import Image
 
 from sdpt_engine.errors import EngineError
+from sdpt_engine.pretraining.backgrounds import photograph_files
 from sdpt_engine.pretraining.composer import Scene, SceneSettings, compose
 from sdpt_engine.pretraining.material import SOURCES, EmojiMaterial, Material, Source
 from sdpt_engine.pretraining.names import read_names
 from sdpt_engine.pretraining.shapes import scene_settings, shape_concepts, shape_material
 
 JPEG_QUALITY = 88
-_PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def main() -> None:
 
 
 def _compose_as_told(words: argparse.Namespace) -> None:
-    photographs = _photographs(words.photographs) if words.photographs else []
+    photographs = photograph_files(words.photographs) if words.photographs else []
     parts = default_parts(
         words.seed, num_train=words.train, num_test=words.test, photographs=photographs
     )
@@ -176,10 +176,6 @@ def _compose_as_told(words: argparse.Namespace) -> None:
     # Single parts of drawings, as hair without a head, exist in one style only.
     distractors = [name for name in distractors if len(material[name]) == len(SOURCES)]
     write_set(material, concepts, distractors, parts, words.output)
-
-
-def _photographs(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _PHOTOGRAPH_SUFFIXES)
 
 
 if __name__ == "__main__":

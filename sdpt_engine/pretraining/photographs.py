@@ -15,6 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageEnhance, ImageOps
 
+from sdpt_engine.data import load_image_upright
 from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.pretraining.composer import Scene
 from sdpt_engine.types import Boxes, no_boxes
@@ -60,8 +61,7 @@ def draw_photograph(
     rng = np.random.default_rng([seed, index, 2])
     taken = photographs[int(rng.integers(len(photographs)))]
     window = _window(rng, taken, size_wh)
-    with Image.open(taken.path) as opened:
-        upright = ImageOps.exif_transpose(opened).convert("RGB")
+    upright = Image.fromarray(load_image_upright(taken.path))
     x0, y0, x1, y1 = window.tolist()
     crop = upright.resize(size_wh, Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
     boxes, names = _cropped(taken, window, size_wh)

@@ -21,6 +21,8 @@ from torch import nn
 
 from sdpt_engine.backbones import load_detector
 from sdpt_engine.backbones.nano import fit_to_input
+from sdpt_engine.boxes import xyxy_to_cxcywh
+from sdpt_engine.pretraining.backgrounds import photograph_files
 from sdpt_engine.pretraining.composer import Scene
 from sdpt_engine.pretraining.feature_pool import (
     COMPOSED,
@@ -50,7 +52,6 @@ SIZES_WH = {
     (352, 448): 0.03,
     (448, 256): 0.03,
 }
-_PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _ON_PHOTOGRAPH_SHARE = 0.35  # of shards of composed scenes, where there are photographs to lie on
 _COMPOSE_SCALES = (1.0, 1.3)  # a scene is drawn at one of these, then resized as a photograph is
 
@@ -119,8 +120,7 @@ def encode_scenes(
         middle, coarse = (found[0].numpy().astype(np.float16) for found, _ in maps)
         height, width = scene.pixels.shape[:2]
         corners = scene.boxes.reshape(-1, 4) / np.array([width, height, width, height], np.float32)
-        low, high = corners[:, :2], corners[:, 2:]
-        boxes = np.concatenate(((low + high) / 2, high - low), axis=1).astype(np.float32)
+        boxes = xyxy_to_cxcywh(torch.from_numpy(corners)).numpy().astype(np.float32)
         encoded.append(LabelledFeatures(middle, coarse, boxes, scene.concepts, family))
     return encoded
 
@@ -171,12 +171,7 @@ def main() -> None:
 
 def _sources(words: argparse.Namespace) -> Sources:
     concepts = taught_names(words.concepts, words.held_out)
-    backgrounds = [
-        path
-        for folder in words.backgrounds
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in _PHOTOGRAPH_SUFFIXES
-    ]
+    backgrounds = [path for folder in words.backgrounds for path in photograph_files(folder)]
     return Sources(
         material=EmojiMaterial(concepts, font=words.font, fluent=words.fluent),
         concepts=concepts,

@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image as Pillow
 
-from app.crops import SIDE_PX
+from app.box_crops import SIDE_PX
 from app.server import create_api
 from app.settings import Settings
 from app.workspace import Workspace

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.bench.effort.desk import Desk
-from app.bench.effort.machine import Machine, Tuning, ap50_of_proposals
+from app.bench.effort.machine import Machine, TuneRun, ap50_of_proposals
 from app.bundles import BEST
 from app.inference import PredictRequest
 from app.tuning import TuneRequest
@@ -22,7 +22,7 @@ class Attempt:
     machine: Machine
     request: TuneRequest
     num_first: int  # images drawn by hand before the one tuning of `tuned_once`
-    tunings: list[Tuning] = field(default_factory=list)
+    tunings: list[TuneRun] = field(default_factory=list)
 
     @property
     def has_proposals(self) -> bool:
@@ -42,7 +42,7 @@ class Attempt:
         bundle_id = self._shown_bundle()
         assert bundle_id is not None, "pre-labelled above"
         self.tunings.append(
-            Tuning(
+            TuneRun(
                 num_images=len(self.desk.truth) - len(self.desk.remaining),
                 is_adopted=bool(result["adopted"]),
                 ap50=ap50_of_proposals(

@@ -31,7 +31,7 @@ _WORKER = "effort"
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
+class TuneRun:
     """One press of Tune: after how many finished images, whether its prompt was adopted, and AP50 after it.
 
     `ap50` is that of the prompt in use on the images that are still to do, which no tuning has seen.

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.bench.effort.checking import Audited
 from app.bench.effort.desk import Moment
-from app.bench.effort.machine import Tuning
+from app.bench.effort.machine import TuneRun
 from app.bench.effort.times import Actions
 
 ROWS_NAME = "rows.jsonl"
@@ -34,7 +34,7 @@ class Row:
     actions: Actions
     human_s: float
     machine_s: float
-    tunings: tuple[Tuning, ...]
+    tunings: tuple[TuneRun, ...]
     audited: Audited
     curve: tuple[Moment, ...]
 
@@ -91,7 +91,7 @@ def _row(document: dict[str, Any]) -> Row:
         **{
             **document,
             "actions": Actions(**document["actions"]),
-            "tunings": tuple(Tuning(**item) for item in document["tunings"]),
+            "tunings": tuple(TuneRun(**item) for item in document["tunings"]),
             "audited": Audited(**document["audited"]),
             "curve": tuple(Moment(**item) for item in document["curve"]),
         }

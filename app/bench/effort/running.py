@@ -69,10 +69,10 @@ def run_plan(plan: Plan, output: Path, *, on_progress: OnProgress) -> list[Row]:
     output.mkdir(parents=True, exist_ok=True)
     _require_same_terms(plan, output / TERMS_NAME)
     path = output / ROWS_NAME
-    wanted = list(plan.keys())
+    wanted, known = list(plan.keys()), {row.key for row in read_rows(path)}
     for number, (folder, key) in enumerate(wanted):
         on_progress(number, len(wanted))
-        if key not in {row.key for row in read_rows(path)}:
+        if key not in known:
             append_row(path, run_arm(plan, folder, key))
     on_progress(len(wanted), len(wanted))
     keys = {key for _, key in wanted}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from sdpt_engine.backbones.glip import GlipConfig, GlipModel
@@ -74,6 +76,16 @@ def test_no_scene_is_seen_twice_and_a_few_steps_give_a_frozen_folder(tmp_path: P
     assert loaded.vocabulary == VOCABULARY
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As the command runs: with more threads sums come in another order each time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_same_seed_same_model() -> None:
     def run() -> dict[str, torch.Tensor]:
         scene = scene_maker(CONCEPTS, seed=0)

@@ -10,7 +10,7 @@ const PAGE = 60;
 export async function chooseBoxes(item, all) {
   const chosen = new Set();
   const number = h("b", { "data-testid": "split-number" }, "0 chosen");
-  const grid = h("div", { class: "sdpt-crops", "data-testid": "split-grid" });
+  const grid = h("div", { class: "sdpt-cuts", "data-testid": "split-grid" });
   const told = h("span", { class: "sdpt-quiet" });
   const names = h("datalist", { id: "sdpt-class-names" }, ...all.filter((c) => c.id !== item.id).map((c) => h("option", { value: c.name })));
   const into = h("input", { list: "sdpt-class-names", placeholder: "class, new or known", "aria-label": "Move the chosen boxes to", "data-testid": "split-into" });
@@ -30,7 +30,7 @@ export async function chooseBoxes(item, all) {
   };
   const tileOf = (box) => {
     const tile = action(h("img", { src: box.crop, alt: "", loading: "lazy" }), () => toggle(box.uid, tile), {
-      class: "sdpt-crop", title: box.relative_path, "aria-label": `Box on ${box.relative_path}`, "aria-pressed": "false", "data-uid": box.uid,
+      class: "sdpt-cut", title: box.relative_path, "aria-label": `Box on ${box.relative_path}`, "aria-pressed": "false", "data-uid": box.uid,
     });
     return tile;
   };
