@@ -87,7 +87,8 @@ def advise(now: Situation) -> Advice:
     if objects * now.by_hand_s <= now.tune_overhead_s:
         return Advice(
             Step.REVIEW if now.has_fresh_proposals and _helps(now) else Step.BY_HAND,
-            f"About {objects:.0f} objects are left: finishing them takes less than another Tune would.",
+            f"About {objects:.0f} objects are left: finishing them takes less than "
+            f"{'another' if now.tunings else 'a'} Tune would.",
         )
     if not now.tunings:
         return _before_the_first(now)
@@ -167,12 +168,16 @@ def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:
         return Advice(
             Step.PRELABEL, "The newest prompt has not been run on the images left: pre-label them."
         )
-    if saves <= now.tune_overhead_s:
-        later = (
-            f"Another Tune would save about {_span(saves)}, less than it costs you: stop tuning."
+    if (
+        0 < missing_images < now.num_images_left
+    ):  # without new labels a Tune saves nothing by definition
+        more = "1 more image" if missing_images == 1 else f"{missing_images} more images"
+        later = f"Tune again after {more}."
+    elif saves <= now.tune_overhead_s:
+        a_tune, end = (
+            ("Another Tune", "stop tuning") if now.tunings else ("A Tune", "go on by hand")
         )
-    elif missing_images > 0:
-        later = f"Tune again after {missing_images} more images."
+        later = f"{a_tune} would save about {_span(saves)}, less than it costs you: {end}."
     else:
         later = "Tune again when more is labelled."
     if not now.has_fresh_proposals:

@@ -57,7 +57,8 @@ def _of_class(category: Category, num_boxes: int, num_images: int) -> ClassReadi
     elif num_images < LEAST_IMAGES:
         missing = "on one image only: box it on a second one, so that it can be judged"
     elif num_boxes < GOOD_NUM_BOXES:
-        missing = f"{GOOD_NUM_BOXES - num_boxes} more boxes would help"
+        more = GOOD_NUM_BOXES - num_boxes
+        missing = f"{more} more {'box' if more == 1 else 'boxes'} would help"
     return ClassReadiness(category, num_boxes, num_images, missing)
 
 

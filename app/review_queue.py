@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.effort import measured_costs
 from app.errors import InvalidEditError
 from app.evidence import evidence
 from app.queueing import Order, Proposal, Ranked, calibrate, order_images
-from app.showing import SAME_OBJECT_IOU, required_showing
+from app.showing import SAME_OBJECT_IOU, required_showing, showing
 from app.workspace import Workspace
 from storage import categories, images, predictions, review_settings, shown
 from storage.boxes import intersection_over_union
@@ -81,6 +81,21 @@ def waiting(tx: Transaction, what: Showing, *, category_id: int | None = None) -
         for p in shown.waiting(tx, what, category_id=category_id)
         if not _is_boxed(p.box, human.get((p.image_id, p.category_id), ()))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class NumWaiting:
+    """What a person finds in Review: proposals, and the images that they are on."""
+
+    num_proposals: int = 0
+    num_images: int = 0
+
+
+def num_waiting(tx: Transaction) -> NumWaiting:
+    """Of what Review shows now; rows that thresholds or merging hide are not counted."""
+    what = showing(tx)
+    found = waiting(tx, what) if what is not None else []
+    return NumWaiting(len(found), len({proposal.image_id for proposal in found}))
 
 
 def _is_boxed(box: Box, human: Sequence[Box]) -> bool:

@@ -15,7 +15,8 @@ from app.queueing import Order
 from app.routes.identity import OwnPage
 from app.threshold_panel import shown_document, threshold_document
 from app.workspace import Workspace
-from storage import categories, predictions, review_settings
+from storage import categories, images, predictions, review_settings
+from storage.types import ImageFilter
 
 
 class Verdict(BaseModel):
@@ -79,7 +80,7 @@ def review_router(workspace: Workspace, author: str) -> APIRouter:
         return {
             "ids": [item.image_id for item in waiting],
             "seconds_saved": saved,
-            "message": None if waiting else "Nothing waits at these thresholds.",
+            "message": None if waiting else _nothing_waits(workspace),
         }
 
     @router.get("/review")
@@ -165,4 +166,16 @@ def _apply(workspace: Workspace, verdict: Verdict, *, author: str) -> None:
         category_id=verdict.category_id,
         author=author,
         at=at,
+    )
+
+
+def _nothing_waits(workspace: Workspace) -> str:
+    with workspace.database.read() as tx:
+        left = images.count(tx, ImageFilter.UNREVIEWED)
+    if not left:
+        return "Every image is done."
+    those = "1 image is not done and has" if left == 1 else f"{left:,} images are not done and have"
+    return (
+        f"Nothing waits at these thresholds. {those} no proposal that reaches them: lower them, "
+        "or draw in Label under 'Not done'."
     )

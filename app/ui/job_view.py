@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from app.review_queue import NumWaiting
 from app.ui import markup
 from app.workspace import Workspace
 from storage import jobs
@@ -71,8 +72,8 @@ def _after_step(view: JobView, said: dict[str, Any]) -> JobView:
     return replace(view, losses=losses, scores=scores, eta_s=said["eta_s"], phase="Tuning")
 
 
-def described(view: JobView, *, has_worker: bool) -> str:
-    """The view in a sentence or two, with a bar while it runs."""
+def described(view: JobView, *, has_worker: bool, waiting: NumWaiting | None = None) -> str:
+    """The view in a sentence or two, with a bar while it runs; `waiting` is told when pre-labelling is over."""
     job = view.job
     if job is None:
         return markup.progress("")
@@ -85,7 +86,7 @@ def described(view: JobView, *, has_worker: bool) -> str:
         return markup.progress(f"Failed: {job.error_text}", is_bad=True)
     if job.status is JobStatus.CANCELLED:
         return markup.progress("Cancelled. What was finished is kept.")
-    return _succeeded(job)
+    return _succeeded(job, waiting or NumWaiting())
 
 
 def _running(view: JobView, job: Job) -> str:
@@ -103,14 +104,30 @@ def _running(view: JobView, job: Job) -> str:
     return markup.progress(text, ", ".join(asides), share=share)
 
 
-def _succeeded(job: Job) -> str:
+def _succeeded(job: Job, waiting: NumWaiting) -> str:
     result = job.result or {}
     aside = ", ".join(item["path"] for item in result.get("skipped", [])[:5])
     aside = f"Skipped: {aside}" if aside else ""
     if job.kind is JobKind.TUNE:
         return markup.progress(f"{result['reason']} ({result['steps']} steps)", aside, share=1.0)
-    text = f"{result['predictions']} proposals on {result['images']} images wait in Review."
-    return markup.progress(text, aside, share=1.0)
+    return markup.progress(_prelabelled(result, waiting), aside, share=1.0)
+
+
+def _prelabelled(result: dict[str, Any], waiting: NumWaiting) -> str:
+    """Of the many raw proposals a person sees those that reach the thresholds: these are what counts."""
+    looked_at = _counted(int(result["images"]), "image was", "images were")
+    if not waiting.num_proposals:
+        return (
+            f"{looked_at} looked at. Nothing waits in Review at its thresholds; lower them there."
+        )
+    proposals = _counted(waiting.num_proposals, "proposal", "proposals")
+    on_images = _counted(waiting.num_images, "image", "images")
+    verb = "waits" if waiting.num_proposals == 1 else "wait"
+    return f"{looked_at} looked at. {proposals} on {on_images} {verb} in Review."
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def duration(seconds: float) -> str:

@@ -6,7 +6,7 @@ import gradio as gr
 
 from app.fiftyone.service import FiftyOneService
 from app.settings import Settings, choose_backbone
-from app.ui.canvas.component import canvas
+from app.ui.canvas.component import STATIC_URL, canvas
 from app.ui.export_tab import export_tab
 from app.ui.fiftyone_tab import fiftyone_tab
 from app.ui.history_tab import history_tab
@@ -17,6 +17,10 @@ from app.ui.tune_tab import tune_tab
 from app.workspace import Workspace
 
 TITLE = "sdpt-app"
+# Keys from tab to tab, and a keyboard focus that is not lost; see page.js.
+_START_PAGE = """() => {
+  import(new URL('%(url)s/page.js', window.location.href).href).then((page) => page.start());
+}"""
 
 
 def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneService) -> gr.Blocks:
@@ -41,4 +45,5 @@ def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneSer
         for tab in (label, review):
             tab.select(fn=None, js=announce("all"))
         blocks.load(fn=None, js=SHOW_NAMED_IMAGE)
+        blocks.load(fn=None, js=_START_PAGE % {"url": STATIC_URL})
     return blocks

@@ -6,6 +6,7 @@ import gradio as gr
 
 from app.classes import add_class
 from app.ingest import ingest
+from app.review_queue import num_waiting
 from app.settings import BackboneChoice
 from app.ui import markup
 from app.ui.messages import announce, telling
@@ -59,6 +60,7 @@ def _new_class_form(workspace: Workspace) -> None:
 def _overview(workspace: Workspace, backbone: BackboneChoice) -> str:
     with workspace.database.read() as tx:
         number = counts(tx)
+        waiting = num_waiting(tx)
         problems = images.list_problems(tx)
     parts = [
         markup.table(
@@ -71,7 +73,7 @@ def _overview(workspace: Workspace, backbone: BackboneChoice) -> str:
                 ("labelled", number.labelled),
                 ("done", number.reviewed),
                 ("boxes", number.human + number.accepted),
-                ("proposals waiting", number.predictions_pending),
+                ("proposals waiting", waiting.num_proposals),
             ]
         ),
     ]

@@ -23,7 +23,8 @@ footer { display: none !important; }
 .sdpt-table th { text-align: left; font-weight: 600; padding: 4px 8px; }
 .sdpt-table tr { border-bottom: 1px solid var(--border-color-primary) !important; }
 .sdpt-table td { padding: 4px 8px; }
-.sdpt-table th, .sdpt-table td { overflow-wrap: anywhere; }
+.sdpt-table td { overflow-wrap: anywhere; }
+.sdpt-table th { overflow-wrap: break-word; } /* a head sets the width, words of it are not torn */
 .sdpt-table td.number, .sdpt-table th.number { text-align: right; font-variant-numeric: tabular-nums; }
 .sdpt-table tr.in-use td { font-weight: 600; }
 .sdpt-link { display: inline-block; padding: 8px 16px; border-radius: 4px; font-weight: 600;

@@ -13,6 +13,7 @@ from app.bundles import BEST, ZERO_SHOT, adopt_bundle, list_bundles
 from app.inference import DEFAULT_MIN_SCORE, PredictRequest, enqueue_predict
 from app.liveness import live_workers
 from app.readiness import readiness
+from app.review_queue import num_waiting
 from app.staleness import stale_bundles
 from app.tuning import HELD_OUT_FRACTION, TuneRequest, enqueue_tune
 from app.ui import markup
@@ -64,12 +65,13 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
 
     shown = [
         *(tuning, state_text, loss, score, start, cancel),
-        *(predicting, prelabel_text, prelabel, stop, labelled, table, chosen),
+        *(predicting, prelabel_text, prelabel, stop, labelled, hint, table, chosen),
     ]
     timer.tick(look, [tuning, predicting], shown, show_progress="hidden", queue=False)
     tab.select(
-        lambda: (_labelled(workspace), _hint(workspace), _bundle_table(workspace)),
-        outputs=[labelled, hint, table],
+        lambda seen: (*_overview(workspace), _predicted(workspace, seen)),
+        inputs=predicting,
+        outputs=[labelled, hint, table, prelabel_text],
         show_progress="hidden",
     )
 
@@ -117,7 +119,7 @@ def _looked(workspace: Workspace, before: JobView, before_predict: JobView) -> l
     view = looked_at(workspace, before, JobKind.TUNE)
     predict = looked_at(workspace, before_predict, JobKind.PREDICT)
     has_worker = bool(live_workers(workspace))
-    out: list[Any] = [gr.skip()] * 13
+    out: list[Any] = [gr.skip()] * 14
     if view != before or view.is_active:
         out[0:2] = [view, described(view, has_worker=has_worker)]
         out[4] = gr.update(interactive=not view.is_active)
@@ -127,16 +129,26 @@ def _looked(workspace: Workspace, before: JobView, before_predict: JobView) -> l
     if view.scores != before.scores:
         out[3] = _frame("AP50", view.scores)
     if predict != before_predict or predict.is_active:
-        out[6:8] = [predict, described(predict, has_worker=has_worker)]
+        out[6:8] = [predict, _predicted(workspace, predict)]
         out[8] = gr.update(interactive=not predict.is_active)
         out[9] = gr.update(interactive=predict.is_active)
-    if view.is_active != before.is_active or before.job is None:
-        out[10:13] = [
-            _labelled(workspace),
-            _bundle_table(workspace),
-            gr.update(choices=_choices(workspace)),
-        ]
+    has_ended = (view.is_active, predict.is_active) != (before.is_active, before_predict.is_active)
+    is_first_look = before.job is None and view.job is not None
+    if has_ended or is_first_look:
+        out[10:14] = [*_overview(workspace), gr.update(choices=_choices(workspace))]
     return out
+
+
+def _overview(workspace: Workspace) -> tuple[str, str, str]:
+    return _labelled(workspace), _hint(workspace), _bundle_table(workspace)
+
+
+def _predicted(workspace: Workspace, view: JobView) -> str:
+    waiting = None
+    if view.job is not None and not view.is_active:
+        with workspace.database.read() as tx:
+            waiting = num_waiting(tx)
+    return described(view, has_worker=bool(live_workers(workspace)), waiting=waiting)
 
 
 def _labelled(workspace: Workspace) -> str:

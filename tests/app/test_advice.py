@@ -84,3 +84,17 @@ def test_the_end_is_audited_before_it_is_exported() -> None:
 
     assert advise(done).step is Step.AUDIT
     assert advise(replace(done, is_audited=True)).step is Step.FINISHED
+
+
+def test_before_the_first_tune_nobody_is_told_to_stop_tuning() -> None:
+    few = replace(START, num_images_left=11, objects_per_image=1.0, least_images_per_class=3)
+    found = advise(replace(few, num_labelled_images=13))
+
+    assert found.step is Step.BY_HAND
+    assert "go on by hand" in found.reason
+
+
+def test_right_after_a_tune_it_says_when_to_tune_again() -> None:
+    found = advise(replace(TUNED, num_labelled_images=10))
+
+    assert found.reason == "Go on reviewing. Tune again after 5 more images."

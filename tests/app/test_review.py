@@ -18,7 +18,7 @@ from app.following import follow, result_of
 from app.inference import PredictRequest, enqueue_predict
 from app.progress import ignore_progress
 from app.queueing import Order
-from app.review_queue import choose_order, queue, set_merging
+from app.review_queue import NumWaiting, choose_order, num_waiting, queue, set_merging
 from app.settings import choose_backbone
 from app.snapshot import collect_labelled
 from app.tuning import TuneRequest, enqueue_tune
@@ -269,3 +269,15 @@ def test_the_advice_names_the_labels_that_a_first_tune_lacks(workspace: Workspac
     assert report.advice.step is Step.LABEL
     assert [point.num_images for point in report.curve] == [0]
     assert report.curve[0].seconds_per_object is not None
+
+
+def test_what_waits_is_counted_as_it_is_shown(workspace: Workspace) -> None:
+    with workspace.database.read() as tx:
+        all_of_them = num_waiting(tx)
+    listed = [shown_on(workspace, item.image_id) for item in queue(workspace)]
+    show_from(workspace, 1.0)
+    with workspace.database.read() as tx:
+        none_of_them = num_waiting(tx)
+
+    assert all_of_them == NumWaiting(sum(map(len, listed)), len(listed))
+    assert none_of_them == NumWaiting(0, 0)

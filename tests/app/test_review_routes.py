@@ -142,3 +142,10 @@ def test_the_meter_takes_and_gives_seconds(client: TestClient) -> None:
 
     assert found["by_hand"]["seconds_per_box"] == 5.0
     assert found["advice"]["reason"]
+
+
+def test_an_empty_queue_says_how_many_images_are_still_open(client: TestClient) -> None:
+    assert get(client, "queue")["message"] is None
+    post(client, "thresholds", scores={1: 1.0, 2: 1.0})
+
+    assert "3 images are not done" in get(client, "queue")["message"]

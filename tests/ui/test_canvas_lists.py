@@ -89,6 +89,22 @@ def test_one_key_accepts_corrects_rejects_or_accepts_all_from_a_threshold_on(
     user.wait_saved()
 
 
+def test_space_goes_on_to_what_waits_after_a_proposal_was_moved(
+    user: CanvasUser, server: Server
+) -> None:
+    user.go_to("smear-03")
+    user.press("Escape", "Space", "ArrowRight", "Space")
+    expect(user.part("canvas-counts")).to_have_text("1 box, 2 proposals")
+    user.press("Space", "Space")
+    expect(user.part("canvas-counts")).to_have_text("3 boxes, 0 proposals")
+    user.wait_saved()
+    origins = [box["origin"] for box in server.document(4)["annotations"]]
+    assert sorted(origins) == ["accepted", "accepted", "corrected"]
+    user.press(*["Control+z"] * 3)
+    expect(user.part("canvas-counts")).to_have_text("0 boxes, 3 proposals")
+    user.wait_saved()
+
+
 def test_boxes_are_hidden_by_class_and_by_source(user: CanvasUser) -> None:
     user.go_to("smear-02")
     user.draw((320, 200, 420, 300), digit=2)

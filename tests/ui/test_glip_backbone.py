@@ -46,7 +46,7 @@ def test_a_person_tunes_prelabels_and_reviews_with_glip(browser: Browser, server
     page.locator("#tune-start").click()
     expect(page.locator("#tune-state")).to_contain_text(re.compile("Adopted|Kept as a choice"))
     page.locator("#prelabel-start").click()
-    expect(page.locator("#prelabel-state")).to_contain_text(f"{NUM_OTHERS} images wait in Review")
+    expect(page.locator("#prelabel-state")).to_contain_text(f"{NUM_OTHERS} images were looked at")
     accept_one(page)
     status = server.cli("status")
     assert status["annotations"]["accepted"] == 1

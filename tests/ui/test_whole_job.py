@@ -79,7 +79,8 @@ def tune_and_prelabel(page: Page) -> None:
     page.get_by_role("tab", name="Tune", exact=True).click()
     expect(page.locator("#tune-state")).to_contain_text(re.compile("Adopted|Kept as a choice"))
     page.locator("#prelabel-start").click()
-    expect(page.locator("#prelabel-state")).to_contain_text("25 images wait in Review")
+    expect(page.locator("#prelabel-state")).to_contain_text("25 images were looked at")
+    expect(page.locator("#prelabel-start")).to_be_focused()  # it was disabled meanwhile
     picture(page, "tune")
 
 

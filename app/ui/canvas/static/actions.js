@@ -2,6 +2,7 @@
 
 import { pickClass, goToImage, writeComment } from "./dialogs.js";
 import { chooseDigit, copyFromPrevious, duplicate, nudge, pull, remove } from "./editing.js";
+import { openTab } from "./page.js";
 import { accept, acceptAll, reject, setMinScore, toggleProposals, togglePeek } from "./judging.js";
 import { done, next, none, previous, skip, toggleFlag } from "./walking.js";
 
@@ -75,6 +76,8 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     zoomOut: () => stage.zoom(1 / 1.4),
     peek: () => togglePeek(session),
     controls: () => bar().focusFirst(),
+    tune: () => openTab("Tune"),
+    review: () => openTab(session.mode === "review" ? "Label" : "Review"),
     help: toggleHelp,
   };
 }

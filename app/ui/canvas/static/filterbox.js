@@ -10,7 +10,8 @@ const STATES = [
 ];
 const TYPING_MS = 250;
 
-export function filterBox(session) {
+/** toImage: give the keyboard back to the image. */
+export function filterBox(session, toImage) {
   const search = h("input", { type: "text", role: "searchbox", placeholder: "Find by name", "aria-label": "Find image by name",
     "data-testid": "canvas-search" });
   const state = h("select", { "aria-label": "Which images", "data-testid": "canvas-filter" },
@@ -32,9 +33,24 @@ export function filterBox(session) {
     clearTimeout(timer);
     timer = setTimeout(apply, TYPING_MS);
   });
-  search.addEventListener("keydown", (e) => ["Enter", "Escape"].includes(e.key) && search.blur());
+  search.addEventListener("keydown", ({ key }) => {
+    if (key !== "Enter" && key !== "Escape") return;
+    if (key === "Escape") search.value = "";
+    clearTimeout(timer);
+    apply();
+    toImage();
+  });
   for (const part of [state, category, from, to]) part.addEventListener("change", apply);
-  state.addEventListener("change", () => state.blur());
+  // Letters typed into the list choose in it. Would the first one give the keyboard away, the rest were commands.
+  let isPointing = false;
+  state.addEventListener("pointerdown", () => (isPointing = true));
+  state.addEventListener("keydown", (event) => {
+    isPointing = false;
+    if (event.key !== "Enter" && event.key !== "Escape") return;
+    event.preventDefault();
+    toImage();
+  });
+  state.addEventListener("change", () => isPointing && toImage());
   session.addEventListener("classes", () => {
     const chosen = category.value;
     category.replaceChildren(h("option", { value: "" }, "Any class"),

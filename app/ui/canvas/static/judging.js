@@ -2,8 +2,13 @@
 
 import { accepting, deleting, rejecting, together } from "./model.js";
 
+/** With a box selected that was just corrected, or with nothing: go to the first one that waits, and judge nothing. */
 export function accept(session) {
-  judge(session, accepting, "Select a proposal first: Tab, or click it.");
+  const [first] = session.state ? session.proposals() : [];
+  if (first && !session.selected?.isProposal) {
+    session.select(first.key);
+    session.emit("reveal");
+  } else judge(session, accepting);
 }
 
 /** Also takes away a box of a person, when one is selected. */
@@ -12,15 +17,15 @@ export function reject(session) {
   if (item && !item.isProposal) {
     session.perform(deleting(item));
     session.select(null);
-  } else judge(session, rejecting, "Select a box or proposal first: Tab, or click it.");
+  } else judge(session, rejecting);
 }
 
-function judge(session, makeStep, advice) {
+function judge(session, makeStep) {
   if (!session.state) return;
   const waiting = session.proposals();
   const at = waiting.findIndex((p) => p.key === session.selection);
   if (at < 0) {
-    session.say(waiting.length ? advice : "There are no proposals to judge on this image.");
+    session.say(waiting.length ? "Select a box or proposal first: Tab, or click it." : "There are no proposals to judge on this image.");
     return;
   }
   session.perform(makeStep(waiting[at]));

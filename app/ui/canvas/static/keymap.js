@@ -15,7 +15,7 @@ export const COMMANDS = [
     ["redo", "redo", ["Ctrl+Shift+Z", "Ctrl+Y"]],
   ]],
   ["Proposals", [
-    ["accept", "accept the selected one, go to the next", ["Space"]],
+    ["accept", "accept the selected one, go to the next; with none selected, to the first", ["Space"]],
     ["reject", "reject it, go to the next", ["X"]],
     ["acceptAll", "accept all from the threshold on", ["Shift+Space"]],
     ["lowerScore", "threshold down", ["["]],
@@ -40,6 +40,8 @@ export const COMMANDS = [
     ["zoomOut", "zoom out", ["-"]],
     ["peek", "hide, show all boxes", ["J"]],
     ["controls", "to the buttons and lists (Esc: back to the image)", ["F6"]],
+    ["tune", "to Tune", ["T"]],
+    ["review", "to Review, and from there to Label", ["V"]],
     ["help", "these keys", ["?"]],
   ]],
 ];

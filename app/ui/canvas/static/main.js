@@ -47,7 +47,7 @@ export async function mount(host, { mode }) {
   const stage = new Stage(session);
   const watch = new Watch(session, queue, () => stage.isVisible);
   const toggleHelp = () => toggleKeys(host, keymap);
-  const bar = topBar(session, queue, watch, { onHelp: toggleHelp });
+  const bar = topBar(session, queue, watch, { onHelp: toggleHelp, toImage: () => stage.focus() });
   const actions = actionsOf({ session, stage, host, bar: () => bar, toggleHelp });
   const toast = h("div", { class: "sdpt-toast", role: "status", hidden: true });
   const spoken = h("div", { class: "sdpt-spoken", "aria-live": "polite" });
@@ -101,13 +101,21 @@ async function refreshWhenSeen(session, stage) {
     isStale = false;
     await refresh(session, stage);
   };
-  new ResizeObserver(look).observe(stage.element);
+  new ResizeObserver(() => {
+    takeKeyboardFromTab(stage);
+    look();
+  }).observe(stage.element);
   addEventListener("sdpt:changed", ({ detail }) => {
     if (detail?.source === "canvas" && !detail.kinds.includes("classes")) return;
     isStale = true;
     look();
   });
   await look();
+}
+
+/** Who opened the tab works on the image next; as long as the tab's button has the focus, Enter and Space press that. */
+function takeKeyboardFromTab(stage) {
+  if (stage.isVisible && document.activeElement?.matches("[role=tab]")) stage.focus();
 }
 
 /** The image of an address with ?image=ID, once: after that the address is plain again. */
@@ -137,7 +145,7 @@ async function refresh(session, stage) {
 function show(toast, { text, level }) {
   toast.textContent = text;
   toast.dataset.level = level;
-  toast.hidden = false;
+  toast.hidden = !text;
   clearTimeout(Number(toast.dataset.timer));
-  toast.dataset.timer = setTimeout(() => (toast.hidden = true), TOAST_MS);
+  if (level !== "lasting") toast.dataset.timer = setTimeout(() => (toast.hidden = true), TOAST_MS);
 }

@@ -31,12 +31,13 @@ export class KeyboardPen {
     const middle = this.session.pointer ?? this.view.toImage(width / 2, height / 2);
     this.corner = null;
     this.#put(middle);
-    this.session.say("Arrows move the point (Shift: far, Ctrl: 1 pixel), Enter sets a corner, Esc ends.");
+    this.session.say("Arrows move the point (Shift: far, Ctrl: 1 pixel), Enter sets a corner, Esc ends.", "lasting");
   }
 
   putAway() {
     if (!this.isOut) return false;
     this.point = this.corner = null;
+    this.session.say("");
     this.onChange();
     return true;
   }
@@ -51,6 +52,7 @@ export class KeyboardPen {
   press() {
     if (!this.corner) {
       this.corner = this.point;
+      this.session.say("Now the opposite corner: arrows, then Enter. Esc ends.", "lasting");
       this.onChange();
       return;
     }

@@ -22,7 +22,9 @@ export function sideList(session, actions) {
     const proposals = items.filter((item) => item.isProposal).length;
     const boxes = items.length - proposals;
     title.textContent = `${boxes} ${boxes === 1 ? "box" : "boxes"}, ${proposals} ${proposals === 1 ? "proposal" : "proposals"}`;
-    all.firstChild.textContent = `Accept ${proposals} from ${session.shown.minScore.toFixed(2)} on`;
+    const from = session.shown.minScore;
+    const whole = proposals === 1 ? "Accept it" : `Accept all ${proposals}`;
+    all.firstChild.textContent = from ? `Accept ${proposals} from ${from.toFixed(2)} on` : whole;
     all.hidden = proposals === 0;
     nothing.hidden = !session.state || session.state.boxes.size > 0;
     fill(rows, known, session, items.slice(0, MOST_ROWS));

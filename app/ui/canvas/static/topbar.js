@@ -6,13 +6,13 @@ import { saveState } from "./queue.js";
 import { reach } from "./reach.js";
 import { next, previous } from "./walking.js";
 
-export function topBar(session, queue, watch, { onHelp }) {
+export function topBar(session, queue, watch, { onHelp, toImage }) {
   const name = h("span", { class: "sdpt-name", "data-testid": "canvas-filename" });
   const place = h("span", { class: "sdpt-aside", "data-testid": "canvas-position" });
   const saved = h("span", { class: "sdpt-saved", role: "status", "data-testid": "canvas-save-state" });
   const others = h("span", { class: "sdpt-others", hidden: true, "data-testid": "canvas-others",
     title: "Changes made in the other window appear here; the same box changed in both is asked about." }, "Open elsewhere too");
-  const filter = session.mode === "label" ? filterBox(session) : null;
+  const filter = session.mode === "label" ? filterBox(session, toImage) : null;
   const small = (text, title, command, onClick, testid) =>
     button(text, { title, command, onClick, class: "sdpt-small", "data-testid": testid });
 

@@ -50,8 +50,16 @@ export function comment(session, text) {
 
 function markAndGo(session, marks) {
   if (!session.state) return;
+  session.say(marks.is_reviewed ? whatIsLeft(session.state, session.proposals().length) : "");
   mark(session, marks);
   if (!step(session, 1)) session.touch();
+}
+
+/** An image may be done without a box, or with proposals that nobody judged; a slip of the hand looks the same. */
+function whatIsLeft({ image, boxes }, numWaiting) {
+  const name = `'${image.relative_path}'`;
+  if (numWaiting) return `${name} is done; ${numWaiting === 1 ? "1 proposal on it was" : `${numWaiting} proposals on it were`} not judged.`;
+  return boxes.size ? "" : `${name} is done without a box: it counts as having none.`;
 }
 
 function mark(session, marks) {
@@ -62,10 +70,12 @@ function mark(session, marks) {
 }
 
 export function next(session) {
+  session.say(""); // what was said of this image
   if (!step(session, 1, session.headingTo)) session.say("This is the last image of the list.");
 }
 
 export function previous(session) {
+  session.say("");
   if (!step(session, -1, session.headingTo)) session.say("This is the first image of the list.");
 }
 
