@@ -39,8 +39,8 @@ def _cut(source: Path, image: Image, box: Box, target: Path) -> None:
     at_least = int(min(1.0, scale) * max(image.size_wh))
     whole = open_upright(source, at_least_px=max(1, at_least))
     shrunk = whole.width / image.width
-    window = (left, top, left + 2 * half, top + 2 * half)
-    cut = whole.crop(tuple(round(edge * shrunk) for edge in window))
+    x0, y0, side = round(left * shrunk), round(top * shrunk), round(2 * half * shrunk)
+    cut = whole.crop((x0, y0, x0 + side, y0 + side))
     shown = cut.resize((SIDE_PX, SIDE_PX), Pillow.Resampling.BILINEAR)
     corners = [((x - left) * scale, (y - top) * scale) for x, y in ((x1, y1), (x2, y2))]
     ImageDraw.Draw(shown).rectangle(corners, outline=_OUTLINE, width=1)
