@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from app.showing import set_thresholds
 from app.workspace import open_workspace
@@ -110,8 +110,8 @@ def test_sliders_moved_at_once_are_all_kept_while_answers_are_held(
 ) -> None:
     dialog = opened(page, "thresholds", "review-thresholds")
     wait_until_saved(dialog)
-    held: list[Any] = []
-    page.route("**/review/thresholds", held.append, times=1)
+    held: list[Route] = []
+    page.route("**/review/thresholds", lambda route: held.append(route), times=1)
     places = dict(zip(CLASSES, (31, 42, 53), strict=True))
     for name, place in places.items():
         dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
