@@ -1,16 +1,18 @@
-"""Review as a person does it: thresholds, order, the page of one class, the blind audit, the effort meter."""
+"""Review as a person does it: thresholds, a page of crops, order, the blind audit, the effort meter."""
 
 from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from app.showing import set_thresholds
 from app.workspace import open_workspace
@@ -18,26 +20,23 @@ from storage import categories
 from tests.ui.canvas_user import CanvasUser
 from tests.ui.conftest import SAMPLES, Server, new_server, open_page, picture
 
-NUM_LABELLED = 6
+NUM_LABELLED, NUM_WAITING = 6, 4
+CLASSES = ("red blood cell", "white blood cell", "platelet")
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Six labelled smears, and proposals on eight more at every score."""
-    made = new_server(tmp_path_factory.mktemp("review"), num_images=14)
-    labels = labels_of_first(made)
-    made.cli("import", "--coco", str(labels))
+    """Six labelled smears, and proposals on four more."""
+    made = new_server(tmp_path_factory.mktemp("review"), num_images=NUM_LABELLED + NUM_WAITING)
+    made.cli("import", "--coco", str(_labels_of_first(made)))
     made.cli("prelabel", "--bundle", "zero-shot", "--backbone", "nano", "--device", "cpu")
     made.start(has_worker=False)
     yield made
     made.stop()
 
 
-CLASSES = ("red blood cell", "white blood cell", "platelet")
-
-
-def labels_of_first(server: Server) -> Path:
-    names = sorted(path.name for path in server.data.iterdir() if path.is_file())[:NUM_LABELLED]
+def _labels_of_first(server: Server) -> Path:
+    names = sorted(path.name for path in server.data.iterdir())[:NUM_LABELLED]
     document = json.loads((SAMPLES / "train.json").read_text("utf-8"))
     document["images"] = [i for i in document["images"] if i["file_name"] in names]
     ids = {image["id"] for image in document["images"]}
@@ -47,14 +46,35 @@ def labels_of_first(server: Server) -> Path:
     return target
 
 
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    show_all(server)
+@pytest.fixture(scope="module")
+def opened_page(browser: Browser, server: Server) -> Iterator[Page]:
     opened = open_page(browser, server)
-    opened.get_by_role("tab", name="Review", exact=True).click()
-    expect(opened.get_by_test_id("review-advice")).not_to_be_empty()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def page(opened_page: Page, server: Server) -> Page:
+    """The Review tab, with every class shown from .05."""
+    with closing(open_workspace(server.data)) as workspace:
+        with workspace.database.read() as tx:
+            ids = [category.id for category in categories.list_all(tx)]
+        set_thresholds(workspace, dict.fromkeys(ids, 0.05), datetime.now(UTC))
+    opened_page.reload()
+    CanvasUser(opened_page, "review")
+    expect(opened_page.get_by_test_id("review-advice")).not_to_be_empty()
+    return opened_page
+
+
+def ask(server: Server, path: str) -> dict[str, Any]:
+    """What the server has stored of review."""
+    with urllib.request.urlopen(f"{server.url}/sdpt/api/review{path}", timeout=60) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def stored(server: Server) -> dict[str, float]:
+    return {c["name"]: c["threshold"] for c in ask(server, "/thresholds")["classes"]}
 
 
 def opened(page: Page, name: str, testid: str) -> Locator:
@@ -64,165 +84,138 @@ def opened(page: Page, name: str, testid: str) -> Locator:
     return dialog
 
 
-def show_all(server: Server) -> None:
-    """Every class from a score of .05."""
-    with closing(open_workspace(server.data)) as workspace:
-        with workspace.database.read() as tx:
-            ids = [category.id for category in categories.list_all(tx)]
-        set_thresholds(workspace, dict.fromkeys(ids, 0.05), datetime.now(UTC))
-
-
-def proposals(user: CanvasUser) -> Locator:
-    """Their lines in the list beside the canvas."""
-    return user.root.locator(".sdpt-row.is-proposal")
-
-
-def num_proposals(user: CanvasUser) -> int:
-    expect(proposals(user).first).to_be_visible()
-    return proposals(user).count()
-
-
-def count_of(dialog: Locator, name: str) -> Locator:
-    """How many proposals of a class are shown."""
-    return dialog.get_by_test_id(f"count-{name}")
-
-
-def number_in(text: str | None) -> int:
-    found = re.search(r"\d[\d,]*", text or "")
-    assert found is not None, text
-    return int(found.group().replace(",", ""))
+def wait_until_saved(dialog: Locator) -> None:
+    expect(dialog.locator("tr[data-saving=saved]")).to_have_count(len(CLASSES))
 
 
 @pytest.mark.browser
-def test_a_slider_filters_every_image_and_says_what_to_expect(page: Page) -> None:
-    user = CanvasUser(page, "review")
-    before = num_proposals(user)
+def test_a_slider_says_what_to_expect_and_is_stored(page: Page, server: Server) -> None:
     dialog = opened(page, "thresholds", "review-thresholds")
-    most = max(CLASSES, key=lambda name: number_in(count_of(dialog, name).text_content()))
-    number = count_of(dialog, most)
-    assert number_in(number.text_content()) > 0
-    expect(dialog.get_by_test_id(f"recall-{most}")).to_have_text(re.compile(r"\d+ % \(\d+–\d+\)"))
+    wait_until_saved(dialog)
+    name = CLASSES[0]
+    of_all = re.compile(r"\d+ % \(\d+–\d+\)")
+    expect(dialog.get_by_test_id(f"recall-{name}")).to_have_text(of_all)
+    expect(dialog.get_by_test_id(f"precision-{name}")).to_have_text(of_all)
+    expect(dialog.get_by_test_id(f"count-{name}")).to_have_text(re.compile(r"^[\d,]+$"))
     picture(page, "review-thresholds")
-    dialog.get_by_test_id(f"threshold-{most}").fill("90")
-    expect(dialog.get_by_test_id("thresholds-state")).to_have_text("Saved")
-    expect(number).to_have_text("0")
-    page.keyboard.press("Escape")
-    expect(proposals(user)).not_to_have_count(before)
+    dialog.get_by_test_id(f"threshold-{name}").fill("100")
+    wait_until_saved(dialog)
+    expect(dialog.get_by_test_id(f"count-{name}")).to_have_text("0")
+    assert stored(server)[name] == 1.0
 
 
 @pytest.mark.browser
-def test_sliders_that_are_moved_at_once_are_all_kept(page: Page) -> None:
-    dialog = opened(page, "thresholds", "review-thresholds")
-    for place, name in enumerate(CLASSES, start=40):
-        dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
-    expect(dialog.get_by_test_id("thresholds-state")).to_have_text("Saved")
-    page.keyboard.press("Escape")
-    dialog = opened(page, "thresholds", "review-thresholds")
-    for place, name in enumerate(CLASSES, start=40):
-        expect(dialog.get_by_test_id(f"threshold-{name}")).to_have_value(str(place))
-        expect(dialog.get_by_test_id(f"origin-{name}").get_by_role("button")).to_be_visible()
-
-
-@pytest.mark.browser
-def test_a_threshold_that_the_server_did_not_get_is_named_and_goes_out_with_the_next(
-    page: Page,
+def test_sliders_moved_at_once_are_all_kept_while_answers_are_held(
+    page: Page, server: Server
 ) -> None:
     dialog = opened(page, "thresholds", "review-thresholds")
-    first, second, _ = CLASSES
-    page.route("**/review/thresholds", lambda route: route.abort())
-    dialog.get_by_test_id(f"threshold-{first}").fill("61")
-    expect(dialog.get_by_test_id("thresholds-state")).to_have_text("Not saved")
-    page.unroute("**/review/thresholds")
-    dialog.get_by_test_id(f"threshold-{second}").fill("62")
-    expect(dialog.get_by_test_id("thresholds-state")).to_have_text("Saved")
-    expect(dialog.get_by_test_id(f"origin-{first}").get_by_role("button")).to_be_visible()
-    expect(dialog.get_by_test_id(f"threshold-{first}")).to_have_value("61")
+    wait_until_saved(dialog)
+    held: list[Route] = []
+    page.route("**/review/thresholds", lambda route: held.append(route), times=1)
+    places = dict(zip(CLASSES, (31, 42, 53), strict=True))
+    for name, place in places.items():
+        dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
+    expect(dialog.locator("tr[data-saving=saving]")).to_have_count(len(CLASSES))
+    assert stored(server) == dict.fromkeys(CLASSES, 0.05)
+    held[0].continue_()
+    wait_until_saved(dialog)
+    assert stored(server) == {name: place / 100 for name, place in places.items()}
+    for name, place in places.items():
+        expect(dialog.get_by_test_id(f"threshold-{name}")).to_have_value(str(place))
+        expect(dialog.get_by_test_id(f"row-{name}").get_by_role("button")).to_be_visible()
 
 
 @pytest.mark.browser
-def test_what_pays_is_shown_at_one_press(page: Page) -> None:
+def test_a_move_that_nobody_took_is_said_and_saved_again(page: Page, server: Server) -> None:
     dialog = opened(page, "thresholds", "review-thresholds")
-    dialog.get_by_test_id("thresholds-paying").click()
-    expect(dialog.get_by_test_id("thresholds-state")).to_have_text("Saved")
-    picture(page, "review-what-pays")
-    dialog.get_by_test_id("thresholds-reset").click()
-    expect(dialog.get_by_test_id(f"origin-{CLASSES[0]}").get_by_role("button")).to_have_count(0)
+    wait_until_saved(dialog)
+    page.route("**/review/thresholds", lambda route: route.abort(), times=1)
+    dialog.get_by_test_id("threshold-platelet").fill("64")
+    expect(dialog.get_by_test_id("row-platelet")).to_contain_text("not saved")
+    expect(dialog.get_by_test_id("threshold-platelet")).to_have_value("64")
+    picture(page, "review-thresholds-unsaved")
+    dialog.get_by_test_id("thresholds-again").click()
+    wait_until_saved(dialog)
+    assert stored(server)["platelet"] == 0.64
+
+
+@pytest.mark.browser
+def test_show_what_pays_sets_every_class(page: Page, server: Server) -> None:
+    dialog = opened(page, "thresholds", "review-thresholds")
+    wait_until_saved(dialog)
+    with page.expect_response(re.compile("/thresholds/paying")) as told:
+        dialog.get_by_test_id("thresholds-paying").click()
+    assert told.value.ok
+    now = stored(server)
+    assert now != dict.fromkeys(CLASSES, 0.05)
+    for name, score in now.items():
+        slider = dialog.get_by_test_id(f"threshold-{name}")
+        expect(slider).to_have_value(str(round(100 * score)))
+    picture(page, "review-paying")
 
 
 @pytest.mark.browser
 def test_the_order_is_chosen_and_kept(page: Page, server: Server) -> None:
-    user = CanvasUser(page, "review")
-    page.get_by_test_id("review-order").select_option("most_objects")
-    expect(user.part("canvas-position")).to_have_text(re.compile("of 8"))
-    page.get_by_test_id("review-order").select_option("one_class")
-    page.get_by_test_id("review-class").select_option(label="white blood cell")
+    order = page.get_by_test_id("review-order")
+    with page.expect_response(re.compile("/review/order")):
+        order.select_option("one_class")
     expect(page.get_by_test_id("review-class")).to_be_visible()
+    with page.expect_response(re.compile("/review/order")):
+        page.get_by_test_id("review-class").select_option(label="white blood cell")
+    assert ask(server, "")["order"] == "one_class"
     page.reload()
-    page.get_by_role("tab", name="Review", exact=True).click()
-    expect(page.get_by_test_id("review-order")).to_have_value("one_class")
-    page.get_by_test_id("review-order").select_option("seconds_saved")
+    CanvasUser(page, "review")
+    expect(order).to_have_value("one_class")
+    expect(page.get_by_test_id("review-class").locator(":checked")).to_have_text("white blood cell")
     picture(page, "review-bar")
+    with page.expect_response(re.compile("/review/order")):
+        order.select_option("seconds_saved")
+    assert ask(server, "")["order"] == "seconds_saved"
 
 
 @pytest.mark.browser
-def test_duplicates_are_merged_and_come_back(page: Page) -> None:
-    user = CanvasUser(page, "review")
-    merged = num_proposals(user)
-    page.get_by_test_id("review-merging").uncheck()
-    expect(proposals(user)).not_to_have_count(merged)
-    page.get_by_test_id("review-merging").check()
-    expect(proposals(user)).to_have_count(merged)
-
-
-@pytest.mark.browser
-def test_a_page_of_one_class_by_keyboard_and_mouse(page: Page, server: Server) -> None:
-    before = server.cli("status")["annotations"]["accepted"]
+def test_a_page_of_crops_is_judged_and_taken_back(page: Page, server: Server) -> None:
     dialog = opened(page, "grid", "review-grid")
     crops = dialog.get_by_test_id("grid-crop")
     expect(crops.first).to_be_focused()
     number = crops.count()
-    waiting = dialog.get_by_test_id("grid-left").text_content()
-    crops.nth(1).click()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("x")
+    waiting = dialog.get_by_test_id("grid-left").inner_text()
+    before = server.cli("status")["annotations"]["accepted"]
+    crops.nth(0).click()
+    crops.nth(2).click()
     expect(dialog.get_by_test_id("grid-accept")).to_have_text(f"Accept {number - 2}, reject 2")
     picture(page, "review-grid")
-    page.keyboard.press("Enter")
+    dialog.get_by_test_id("grid-accept").click()
     expect(dialog.get_by_text(f"{number - 2} accepted, 2 rejected")).to_be_visible()
     assert server.cli("status")["annotations"]["accepted"] == before + number - 2
-    page.keyboard.press("Control+z")
-    expect(dialog.get_by_test_id("grid-left")).to_have_text(waiting or "")
+    dialog.get_by_test_id("grid-undo").click()
+    expect(dialog.get_by_test_id("grid-left")).to_have_text(waiting)
     assert server.cli("status")["annotations"]["accepted"] == before
 
 
 @pytest.mark.browser
 def test_a_blind_audit_from_lot_to_interval(page: Page) -> None:
     dialog = opened(page, "audit", "review-audit")
-    dialog.get_by_test_id("audit-number").fill("2")
-    page.keyboard.press("Enter")
-    for _ in range(2):
-        stage = dialog.get_by_test_id("audit-stage")
-        expect(stage).to_have_attribute("data-num-boxes", "0")
-        expect(stage.locator("rect")).to_have_count(0)  # no label shows before it is drawn
-        draw_box(page, stage)
-        page.keyboard.press("2")
-        draw_box(page, stage)
-        expect(stage).to_have_attribute("data-num-boxes", "2")
-        page.keyboard.press("Delete")
-        expect(dialog.get_by_test_id("audit-boxes")).to_have_text("1 drawn")
-        picture(page, "review-audit-drawing")
-        page.keyboard.press("Enter")
-        expect(dialog.get_by_test_id("audit-differences")).to_contain_text("No object there")
-        dialog.get_by_test_id("audit-label-right").first.check()
-        picture(page, "review-audit-comparing")
-        dialog.get_by_test_id("audit-next").click()
+    dialog.get_by_test_id("audit-number").fill("1")
+    dialog.get_by_test_id("audit-start").click()
+    stage = dialog.get_by_test_id("audit-stage")
+    expect(stage).to_have_attribute("data-num-boxes", "0")
+    expect(stage.locator("image")).to_have_count(1)
+    expect(stage.locator("rect")).to_have_count(0)  # no label shows before it is drawn
+    _draw_box(page, stage)
+    expect(dialog.get_by_test_id("audit-boxes")).to_have_text("1 drawn")
+    picture(page, "review-audit-drawing")
+    dialog.get_by_test_id("audit-compare").click()
+    expect(dialog.get_by_test_id("audit-differences")).to_contain_text("Missed")
+    picture(page, "review-audit-comparing")
+    dialog.get_by_test_id("audit-next").click()
     result = dialog.get_by_test_id("audit-result")
-    expect(result).to_contain_text("on 2 of 6 done images")
-    expect(result).to_contain_text(re.compile(r"Without a right label\d+\.\d"))
+    expect(result).to_contain_text(f"on 1 of {NUM_LABELLED} done images")
+    expect(result).to_contain_text(re.compile(r"Without a right label\d+\.\d\d+\.\d – \d+\.\d"))
     picture(page, "review-audit-result")
 
 
-def draw_box(page: Page, stage: Locator) -> None:
+def _draw_box(page: Page, stage: Locator) -> None:
     bounds = stage.bounding_box()
     assert bounds is not None
     x, y = bounds["x"] + bounds["width"] / 2, bounds["y"] + bounds["height"] / 2
@@ -233,14 +226,11 @@ def draw_box(page: Page, stage: Locator) -> None:
 
 
 @pytest.mark.browser
-def test_the_meter_counts_work_and_gives_a_reason(page: Page) -> None:
-    user = CanvasUser(page, "review")
-    with page.expect_response(re.compile("/review/effort")) as told:
-        user.press("Tab", "Space")
-        user.wait_saved()
-    assert told.value.ok
+def test_the_meter_tells_what_is_stored_and_gives_a_reason(page: Page, server: Server) -> None:
+    advice = ask(server, "/effort")["advice"]
     dialog = opened(page, "effort", "review-effort")
+    expect(dialog.get_by_test_id("effort-advice")).to_contain_text(advice["reason"])
+    expect(page.get_by_test_id("review-advice")).to_have_attribute("data-step", advice["step"])
     expect(dialog.get_by_test_id("effort-seconds")).to_contain_text("With proposals")
-    expect(dialog.get_by_test_id("effort-advice")).to_contain_text(re.compile(r"images|objects"))
     expect(dialog.get_by_test_id("effort-curve")).to_contain_text("zero-shot")
     picture(page, "review-effort")
