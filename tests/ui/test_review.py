@@ -18,9 +18,10 @@ from app.showing import set_thresholds
 from app.workspace import open_workspace
 from storage import categories
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import SAMPLES, Server, new_server, open_page, picture
+from tests.ui.conftest import SAMPLES, SIZES, Server, new_server, open_page, picture
 
 NUM_LABELLED, NUM_WAITING = 6, 4
+THRESHOLDS = "/review/thresholds"
 CLASSES = ("red blood cell", "white blood cell", "platelet")
 
 
@@ -126,10 +127,10 @@ def test_sliders_moved_at_once_are_all_kept_while_answers_are_held(
 
 
 @pytest.mark.browser
-def test_a_move_that_nobody_took_is_said_and_saved_again(page: Page, server: Server) -> None:
+def test_a_move_that_failed_is_said_and_saved_again(page: Page, server: Server) -> None:
     dialog = opened(page, "thresholds", "review-thresholds")
     wait_until_saved(dialog)
-    page.route("**/review/thresholds", lambda route: route.abort(), times=1)
+    page.route("**/review/thresholds", lambda route: route.fulfill(status=500), times=1)
     dialog.get_by_test_id("threshold-platelet").fill("64")
     expect(dialog.get_by_test_id("row-platelet")).to_contain_text("not saved")
     expect(dialog.get_by_test_id("threshold-platelet")).to_have_value("64")
@@ -137,6 +138,36 @@ def test_a_move_that_nobody_took_is_said_and_saved_again(page: Page, server: Ser
     dialog.get_by_test_id("thresholds-again").click()
     wait_until_saved(dialog)
     assert stored(server)["platelet"] == 0.64
+
+
+@pytest.mark.browser
+def test_a_move_is_saved_when_the_server_is_back_even_if_the_dialog_is_closed(
+    page: Page, server: Server
+) -> None:
+    dialog = opened(page, "thresholds", "review-thresholds")
+    wait_until_saved(dialog)
+    page.route("**/sdpt/api/**", lambda route: route.abort())
+    dialog.get_by_test_id("threshold-platelet").fill("75")
+    expect(dialog.get_by_test_id("row-platelet")).to_contain_text("not saved")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    with page.expect_response(lambda r: r.request.method == "POST" and r.url.endswith(THRESHOLDS)):
+        page.unroute("**/sdpt/api/**")
+    assert stored(server)["platelet"] == 0.75
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
+def test_no_dialog_is_cut_at_its_side(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    filled = {"thresholds": "thresholds-total", "grid": "grid-crop", "audit": "audit-start"}
+    for name, content in (filled | {"effort": "effort-curve"}).items():
+        dialog = opened(page, name, f"review-{name}")
+        expect(dialog.get_by_test_id(content).first).to_be_visible()
+        body = dialog.locator(".sdpt-dialog-body")
+        assert body.evaluate("body => body.scrollWidth - body.clientWidth") == 0, name
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
 
 
 @pytest.mark.browser

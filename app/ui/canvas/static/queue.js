@@ -276,7 +276,7 @@ export function trouble(queue) {
   const waiting = queue.ops.length;
   const kept = waiting
     ? `${waiting} ${waiting === 1 ? "change is" : "changes are"} kept in this browser and will be sent in order.`
-    : "Every change so far is saved.";
+    : "Every change to an image so far is saved.";
   if (queue.state === "foreign") {
     return "Another workspace is served at this address now. Your changes are kept in this browser until yours is back.";
   }

@@ -42,19 +42,11 @@ export class InOrder {
     if (this.#isSending) return;
     this.#isSending = true;
     let failure = null;
-    while (this.#waiting.length) {
-      const { scores, ask } = this.#waiting[0];
-      let answer;
-      try {
-        answer = await (scores ? this.sendScores(scores) : ask());
-      } catch (error) {
-        failure = error;
-        break;
-      }
-      this.#waiting.shift();
-      this.onAnswer(answer, Boolean(scores));
+    try {
+      while (this.#waiting.length && !failure) failure = await this.#sendFirst();
+    } finally {
+      this.#isSending = false; // also when an answer could not be shown: the next move must go out
     }
-    this.#isSending = false;
     if (failure) this.#fail(failure);
     this.onIdle();
   }
@@ -62,6 +54,20 @@ export class InOrder {
   /** The page is being left: what waits goes out at once, and nobody hears the answers. */
   flush() {
     for (const { scores } of this.#waiting.slice(this.#isSending ? 1 : 0)) if (scores) this.sendScores(scores);
+  }
+
+  /** The error, or null once the first is answered. */
+  async #sendFirst() {
+    const { scores, ask } = this.#waiting[0];
+    let answer;
+    try {
+      answer = await (scores ? this.sendScores(scores) : ask());
+    } catch (error) {
+      return error;
+    }
+    this.#waiting.shift();
+    this.onAnswer(answer, Boolean(scores));
+    return null;
   }
 
   #fail(error) {

@@ -2,6 +2,7 @@
 
 import { getJson, postJson } from "../api.js";
 import { button, h } from "../dom.js";
+import { reach } from "../reach.js";
 import { announceReview, dialog, fill } from "./dialog.js";
 import { InOrder } from "./inorder.js";
 import { ThresholdRow } from "./thresholdrow.js";
@@ -19,6 +20,8 @@ export function thresholdDialog(workspace) {
   let rows = [];
   let drawn = ""; // what the rows were built for
   let foot = null;
+  // The dialog may be closed by then: what waits needs no hand.
+  reach.addEventListener("change", () => { if (reach.isReached && saves.hasUnsaved) saves.send(); update(); });
   // What still waits goes out at once when the page is left.
   addEventListener("pagehide", () => saves.flush());
 
