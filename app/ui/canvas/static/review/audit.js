@@ -140,7 +140,7 @@ export function auditDialog(workspace) {
       h("td", { class: "sdpt-number" }, share ? share.value.toFixed(1) : "–"),
       h("td", { class: "sdpt-number" }, share ? `${share.low.toFixed(1)} – ${share.high.toFixed(1)}` : "–"), h("td", { class: "sdpt-quiet" }, `of 100 ${what}`));
     return h("div", { "data-testid": "audit-result" },
-      h("h3", {}, `Error left, from ${found.num_objects} objects on ${found.num_images} of ${found.num_done} done images`),
+      h("h3", {}, `Error left, from ${found.num_objects} ${found.num_objects === 1 ? "object" : "objects"} on ${found.num_images} of ${found.num_done} done images`),
       h("table", { class: "sdpt-figures" },
         h("thead", {}, h("tr", {}, ...["", "Estimate", "95 % interval", ""].map((text) => h("th", {}, text)))),
         h("tbody", {}, line("Without a right label", found.any_error), line("Missed", found.missed), line("Wrong class", found.wrong_class),
