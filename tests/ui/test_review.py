@@ -113,9 +113,12 @@ def test_sliders_moved_at_once_are_all_kept_while_answers_are_held(
     held: list[Route] = []
     page.route("**/review/thresholds", lambda route: held.append(route), times=1)
     places = dict(zip(CLASSES, (31, 42, 53), strict=True))
-    for name, place in places.items():
-        dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
+    with page.expect_request("**/review/thresholds"):
+        for name, place in places.items():
+            dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
     expect(dialog.locator("tr[data-saving=saving]")).to_have_count(len(CLASSES))
+    while not held:  # the browser has asked; its question is on the way to us
+        page.wait_for_timeout(50)
     assert stored(server) == dict.fromkeys(CLASSES, 0.05)
     held[0].continue_()
     wait_until_saved(dialog)
