@@ -237,3 +237,14 @@ def test_the_meter_tells_what_is_stored_and_gives_a_reason(page: Page, server: S
     expect(dialog.get_by_test_id("effort-seconds")).to_contain_text("With proposals")
     expect(dialog.get_by_test_id("effort-curve")).to_contain_text("zero-shot")
     picture(page, "review-effort")
+
+
+@pytest.mark.browser
+def test_duplicates_are_merged_and_come_back(page: Page) -> None:
+    rows = page.locator("#review-canvas .sdpt-row.is-proposal")
+    expect(rows.first).to_be_visible()
+    merged = rows.count()
+    page.get_by_test_id("review-merging").uncheck()
+    expect(rows).not_to_have_count(merged)
+    page.get_by_test_id("review-merging").check()
+    expect(rows).to_have_count(merged)
