@@ -114,9 +114,12 @@ def test_sliders_moved_at_once_are_all_kept_while_answers_are_held(
     held: list[Route] = []
     page.route("**/review/thresholds", lambda route: held.append(route), times=1)
     places = dict(zip(CLASSES, (31, 42, 53), strict=True))
-    for name, place in places.items():
-        dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
+    with page.expect_request("**/review/thresholds"):
+        for name, place in places.items():
+            dialog.get_by_test_id(f"threshold-{name}").fill(str(place))
     expect(dialog.locator("tr[data-saving=saving]")).to_have_count(len(CLASSES))
+    while not held:  # the browser has asked; its question is on the way to us
+        page.wait_for_timeout(50)
     assert stored(server) == dict.fromkeys(CLASSES, 0.05)
     held[0].continue_()
     wait_until_saved(dialog)
@@ -164,7 +167,7 @@ def test_no_dialog_is_cut_at_its_side(page: Page, size: tuple[int, int]) -> None
     for name, content in (filled | {"effort": "effort-curve"}).items():
         dialog = opened(page, name, f"review-{name}")
         expect(dialog.get_by_test_id(content).first).to_be_visible()
-        body = dialog.locator(".sdpt-dialog-body")
+        body = dialog.locator(".sdpt-sheet-body")
         assert body.evaluate("body => body.scrollWidth - body.clientWidth") == 0, name
         page.keyboard.press("Escape")
         expect(dialog).to_be_hidden()
@@ -265,3 +268,14 @@ def test_the_meter_tells_what_is_stored_and_gives_a_reason(page: Page, server: S
     expect(dialog.get_by_test_id("effort-seconds")).to_contain_text("With proposals")
     expect(dialog.get_by_test_id("effort-curve")).to_contain_text("zero-shot")
     picture(page, "review-effort")
+
+
+@pytest.mark.browser
+def test_duplicates_are_merged_and_come_back(page: Page) -> None:
+    rows = page.locator("#review-canvas .sdpt-row.is-proposal")
+    expect(rows.first).to_be_visible()
+    merged = rows.count()
+    page.get_by_test_id("review-merging").uncheck()
+    expect(rows).not_to_have_count(merged)
+    page.get_by_test_id("review-merging").check()
+    expect(rows).to_have_count(merged)

@@ -79,6 +79,6 @@ export class EffortClock {
 }
 
 function isAtWork() {
-  const places = document.querySelectorAll(".sdpt-stage, dialog.sdpt-dialog[open]");
+  const places = document.querySelectorAll(".sdpt-stage, dialog.sdpt-sheet[open]");
   return document.visibilityState === "visible" && [...places].some((place) => place.offsetParent || place.open);
 }

@@ -4,11 +4,11 @@ import { button, h } from "../dom.js";
 
 /** {element, body, open(), close()}; `onOpen` fills the body, `onKey` gets keydown events of the dialog. */
 export function dialog({ title, testid, onOpen, onKey, onClose }) {
-  const body = h("div", { class: "sdpt-dialog-body", tabindex: -1 });
-  const message = h("div", { class: "sdpt-dialog-message", role: "status", hidden: true });
+  const body = h("div", { class: "sdpt-sheet-body", tabindex: -1 });
+  const message = h("div", { class: "sdpt-sheet-message", role: "status", hidden: true });
   const heading = h("h2", { id: `${testid}-title` }, title);
   const element = h(
-    "dialog", { class: "sdpt-dialog", "data-testid": testid, "aria-labelledby": `${testid}-title` },
+    "dialog", { class: "sdpt-sheet", "data-testid": testid, "aria-labelledby": `${testid}-title` },
     h("header", {}, heading, message, button("×", { title: "Close (Esc)", class: "sdpt-close", onClick: () => element.close() })),
     body,
   );

@@ -84,7 +84,7 @@ export function thresholdDialog(workspace) {
         h("thead", {}, h("tr", {}, ...["Class", "Shown from", "", "Proposals", "Right of these", "Found of all objects", ""].map(
           (text) => h("th", {}, text)))),
         h("tbody", {}, ...rows.map((row) => row.element))),
-      h("div", { class: "sdpt-dialog-foot" },
+      h("div", { class: "sdpt-sheet-foot" },
         foot.total, h("span", { class: "sdpt-space" }), foot.again,
         button("Show what pays", { title: "Only proposals that surely save you time, by what is known now; classes of which none do are hidden",
           "data-testid": "thresholds-paying", onClick: showWhatPays }),
