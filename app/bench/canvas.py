@@ -8,17 +8,13 @@ the time to the next image beside that of an image that was not loaded ahead.
 
 import argparse
 import json
-import os
 import random
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +22,9 @@ from uuid import uuid4
 
 from PIL import Image as PillowImage
 
+from app.bench.serving import served
 from app.errors import AppError
 from app.ingest import ingest
-from app.ports import free_port
 from app.settings import choose_backbone
 from app.workspace import Workspace, open_workspace
 from storage import annotations, categories, images
@@ -128,44 +124,15 @@ def _make_boxes(workspace: Workspace, number: int) -> None:
         annotations.create_many(tx, rows, author="bench", at=datetime.now(UTC))
 
 
+def _served(workspace: Workspace) -> AbstractContextManager[str]:
+    words = ("--data", str(workspace.data_dir), "--no-worker")
+    return served(words, log=workspace.logs_dir / "server.log", patience_s=_PATIENCE_S)
+
+
 def _random_box(draw: random.Random) -> Box:
     w, h = draw.uniform(40, 400), draw.uniform(40, 400)
     x, y = draw.uniform(0, SIZE_WH[0] - w), draw.uniform(0, SIZE_WH[1] - h)
     return (x, y, x + w, y + h)
-
-
-@contextmanager
-def _served(workspace: Workspace) -> Iterator[str]:
-    port = free_port()
-    words = ["--data", str(workspace.data_dir), "--no-browser", "--no-worker", "--port", str(port)]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    with (workspace.logs_dir / "server.log").open("ab") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "app", *words], stdout=log, stderr=log, env=environment
-        )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_until(lambda: _answers(f"{url}/sdpt/api/classes"), "The server did not start.")
-        yield url
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-def _wait_until(is_true: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not is_true():
-        if time.monotonic() > deadline:
-            raise AppError(f"{otherwise} It was given {_PATIENCE_S:.0f} s.")
-        time.sleep(0.2)
 
 
 @contextmanager

@@ -27,8 +27,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from app.bench.serving import wait_until
 from app.demo import SAMPLES_DIR
-from app.errors import AppError
 from app.importing import import_coco
 from app.inference import PredictRequest, enqueue_predict
 from app.ingest import ingest
@@ -197,8 +197,5 @@ def _prepared(folder: Path) -> Workspace:
 
 
 def _wait_until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise AppError(f"Waited {_PATIENCE_S:g} s for {what}, in vain. See the logs.")
-        time.sleep(0.2)
+    late = f"Waited {_PATIENCE_S:g} s for {what}, in vain. See the logs."
+    wait_until(is_so, late, patience_s=_PATIENCE_S)

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.bench.film import Film
+from app.bench.serving import served, wait_until
 from app.demo import DEMO_CLASSES, SAMPLES_DIR
 from app.errors import AppError
-from app.ports import free_port
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -174,11 +170,8 @@ def _watch(film: Film, is_over: Callable[[], bool], *, every_s: float, stands_s:
 
 
 def _until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise AppError(f"The tour waited {_PATIENCE_S:.0f} s for {what} in vain.")
-        time.sleep(0.05)
+    late = f"The tour waited {_PATIENCE_S:.0f} s for {what} in vain."
+    wait_until(is_so, late, patience_s=_PATIENCE_S)
 
 
 def _true_boxes() -> dict[str, Drawn]:
@@ -192,31 +185,6 @@ def _true_boxes() -> dict[str, Drawn]:
         box = (x, y, x + width, y + height)
         found[names[item["image_id"]]].append((digits[item["category_id"]], box))
     return found
-
-
-@contextmanager
-def _served(data: Path) -> Iterator[str]:
-    port = free_port()
-    words = ["--data", str(data), "--backbone", "nano", "--no-browser", "--port", str(port)]
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", *words], env=environment, stdout=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _until(lambda: _answers(url), "the server")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/sdpt/api/classes", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def main() -> None:
@@ -234,7 +202,12 @@ def main() -> None:
         data.mkdir()
         for source in sorted((SAMPLES_DIR / "images").iterdir()):
             (data / source.name).write_bytes(source.read_bytes())
-        with _served(data) as url, sync_playwright() as playwright:
+        words = ("--data", str(data), "--backbone", "nano")
+        log = Path(scratch) / "server.log"
+        with (
+            served(words, log=log, patience_s=_PATIENCE_S) as url,
+            sync_playwright() as playwright,
+        ):
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
             page = browser.new_page(viewport=WINDOW)  # type: ignore[arg-type]
             page.set_default_timeout(_PATIENCE_S * 1000)

@@ -118,7 +118,7 @@ export function auditDialog(workspace) {
     fill(panel.body,
       h("div", { class: "sdpt-bar-row" },
         h("b", {}, `${audit.drawn_ids.length} of ${audit.image_ids.length}`), h("span", { class: "sdpt-quiet" }, found.image.relative_path),
-        h("span", { class: "sdpt-key", style: { "--key": LABEL_COLOR } }, "label"), h("span", { class: "sdpt-key is-dashed", style: { "--key": BLIND_COLOR } }, "drawn now"),
+        h("span", { class: "sdpt-legend", style: { "--key": LABEL_COLOR } }, "label"), h("span", { class: "sdpt-legend is-dashed", style: { "--key": BLIND_COLOR } }, "drawn now"),
         h("span", { class: "sdpt-space" }),
         button(isLast ? "Show the result" : "Next image", { title: "Go on (Enter)", class: "sdpt-primary", "data-testid": "audit-next", onClick: () => panel.trying(nextImage) })),
       h("div", { class: "sdpt-compared" }, stage.element,
