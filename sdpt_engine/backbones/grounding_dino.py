@@ -45,6 +45,7 @@ from sdpt_engine.vocabulary import make_captions
 
 Preprocess = Callable[[Pixels], Tensor]
 
+_NEVER = -1e4  # the logit of what cannot be; finite, for the loss looks at it too
 _HEADS = ("class_embed", "bbox_embed", "encoder_output_")
 _INPUT_PROJECTIONS = ("model.input_proj_vision.", "model.text_projection.")
 
@@ -252,6 +253,9 @@ class GroundingDinoDetector:
         features, anchors = proposals(base, vision, maps)
         proposal_logits = naming_logits(base.encoder_output_class_embed, features, words)
         proposal_coords = base.encoder_output_bbox_embed(features) + anchors
+        if maps.padding is not None:
+            # transformers lets padding propose too; one image's place in a batch would then change what it shows.
+            proposal_logits = proposal_logits.masked_fill(maps.padding[..., None], _NEVER)
         best = proposal_logits.amax(-1).topk(min(base.config.num_queries, features.shape[1]), dim=1)
         references = proposal_coords.gather(1, best.indices[..., None].expand(-1, -1, 4))
         references = references.detach().sigmoid()  # [B, Q, 4]
@@ -272,9 +276,15 @@ class GroundingDinoDetector:
             boxes=layers[-1][1],
             auxiliary=tuple(layers[:-1]),
             proposal_logits=proposal_logits,
-            proposal_boxes=proposal_coords.sigmoid(),
+            proposal_boxes=_placed(proposal_coords, maps.padding),
             queries=hidden,
         )
+
+
+def _placed(coords: Tensor, padding: Tensor | None) -> Tensor:
+    """Boxes cxcywh in 0..1; those of padding have no size, so that no object can fall to them."""
+    boxes = coords.sigmoid()
+    return boxes if padding is None else boxes.masked_fill(padding[..., None], 0.0)
 
 
 def _singly(waiting: Sequence[Future[Tensor]]) -> Iterator[tuple[list[int], Tensor]]:

@@ -245,7 +245,8 @@ def run_decoder(
     for number, layer in enumerate(decoder.layers):
         if number > 0:
             references = _refined(decoder.bbox_embed[number - 1], queries, references)
-        wave = _wave(references * ratios[:, :, 0], decoder.config.d_model // 2)
+        # transformers scales by the share that is no padding; a result would depend on the batch.
+        wave = _wave(references, decoder.config.d_model // 2)
         anchors = references[:, :, None] * scale - rim
         places = decoder.reference_points_head(wave)
         queries = _decoder_layer(layer, queries, places, image, words, (anchors, maps))

@@ -10,6 +10,7 @@ import pytest
 
 from sdpt_engine import ObjectClass, Predictor
 from sdpt_engine.backbones.base import Detector
+from sdpt_engine.data import load_image_upright
 from sdpt_engine.errors import ImageUnreadableError, VocabularyError
 
 BLOOD = (ObjectClass(1, "white", "white blood cell"), ObjectClass(2, "red", "red blood cell"))
@@ -30,6 +31,20 @@ def test_a_folder_of_images_in_one_call_equals_one_by_one(
         (alone,) = predictor.predict([path])
         np.testing.assert_allclose(alone.boxes, found.boxes, atol=1e-2)
         np.testing.assert_allclose(alone.scores, found.scores, atol=1e-4)
+
+
+def test_what_a_photograph_shows_does_not_depend_on_its_neighbours_size(
+    nano: Detector, sample_folder: Path
+) -> None:
+    wide = load_image_upright(_samples(sample_folder, 1)[0])  # 640 x 480, 320 x 256 for nano
+    tall = np.ascontiguousarray(wide.transpose(1, 0, 2))
+    predictor = Predictor(nano, BLOOD)
+    together = predictor.predict([wide, tall])
+    for image, found in zip((wide, tall), together, strict=True):
+        (alone,) = predictor.predict([image])
+        assert len(alone.scores) == len(found.scores) > 5
+        np.testing.assert_allclose(alone.boxes, found.boxes, atol=0.1)
+        np.testing.assert_allclose(alone.scores, found.scores, atol=1e-3)
 
 
 def test_boxes_are_pixels_of_the_image(nano: Detector, sample_folder: Path) -> None:
