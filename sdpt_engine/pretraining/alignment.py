@@ -5,6 +5,10 @@ query that lies on a drawn object is asked which of some hundred names it shows 
 pre-training), at every decoder layer and at the proposals. The names go through the text layers alone, without what
 fusion adds to them, which is little.
 
+The text side learns this slowly, since a step tells it about the few names that are shown. So there is a table beside
+it, a free vector for each name: the regions are told from all names by it at once, and the text side copies the
+vectors of every name that is asked for. The table is left behind when training ends.
+
 Legend: P names, W tokens of the longest of them, d model width, B scenes, Q queries, N boxes of all scenes.
 """
 
@@ -18,7 +22,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from sdpt_engine.backbones.base import DetectorOutput
 from sdpt_engine.boxes import cxcywh_to_xyxy, iou_xyxy
@@ -26,6 +30,7 @@ from sdpt_engine.pretraining.feature_pool import COMPOSED, ON_PHOTOGRAPH, Labell
 from sdpt_engine.pretraining.nano_model import NanoInTraining
 
 _ON_OBJECT_IOU = 0.5
+_COPY_WEIGHT = 4.0
 
 
 class SeenFeatures:
@@ -59,11 +64,28 @@ def watched(nano: NanoInTraining) -> Iterator[SeenFeatures]:
             handle.remove()
 
 
+class NameTable(nn.Module):
+    """A vector [d] for each name, which begins as what the text side says of it."""
+
+    def __init__(self, nano: NanoInTraining, names: Sequence[str]) -> None:
+        super().__init__()
+        self.row_of = {name: row for row, name in enumerate(names)}
+        with torch.no_grad():
+            self.vectors = nn.Parameter(name_features(nano, names))
+
+    def copied(self, phrases: Tensor, names: Sequence[str]) -> Tensor:
+        """How far `phrases` [P, d] are from the vectors of their names, as a share of how far those are apart."""
+        rows = torch.tensor([self.row_of[name] for name in names])
+        vectors = self.vectors.detach()
+        apart = (vectors - vectors.mean(0)).square().sum(1).mean()
+        return (phrases - vectors[rows]).square().sum(1).mean() / apart
+
+
 @dataclass(frozen=True)
 class Alignment:
-    """The loss of naming among `num_names` names drawn from `names`, and how much it weighs beside the caption's."""
+    """The loss of naming among `num_names` names drawn from the table's, and how much it weighs beside the caption's."""
 
-    names: tuple[str, ...]
+    table: NameTable
     num_names: int = 256
     weight: float = 1.0
 
@@ -75,19 +97,28 @@ class Alignment:
         seen: SeenFeatures,
         draw: random.Random,
     ) -> Tensor:
-        """Mean over the drawn objects of the scenes, summed over proposals and decoder layers; 0 without any."""
+        """Mean over the drawn objects of the scenes, summed over proposals and decoder layers; 0 without any.
+
+        By the names' words and by the table, and what the words lack of the table.
+        """
         named = [scene if scene.family in (COMPOSED, ON_PHOTOGRAPH) else None for scene in scenes]
         shown = sorted({name for scene in named if scene for name in scene.names})
         if not shown or seen.proposals is None:
             return output.boxes.new_zeros(())
-        others = draw.sample(self.names, min(self.num_names, len(self.names)))
+        every = list(self.table.row_of)
+        others = draw.sample(every, min(self.num_names, len(every)))
         asked = [*shown, *(name for name in others if name not in set(shown))]
         phrases = name_features(nano, asked)
         number = {name: place for place, name in enumerate(asked)}
         boxes = [box for _, box in output.auxiliary] + [output.boxes]
         stages = [(seen.proposals, output.proposal_boxes), *zip(seen.layers, boxes, strict=True)]
-        losses = [_naming(stage, placed, named, number, phrases) for stage, placed in stages]
-        return self.weight * torch.stack(losses).sum()
+        losses = [
+            _naming(stage, placed, named, numbers, vectors)
+            for stage, placed in stages
+            for numbers, vectors in ((number, phrases), (self.table.row_of, self.table.vectors))
+        ]
+        copied = _COPY_WEIGHT * self.table.copied(phrases, asked)
+        return self.weight * (torch.stack(losses).sum() + copied)
 
 
 def name_features(nano: NanoInTraining, names: Sequence[str]) -> Tensor:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from sdpt_engine.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from sdpt_engine.losses import Target
-from sdpt_engine.pretraining.alignment import Alignment, watched
+from sdpt_engine.pretraining.alignment import Alignment, NameTable, watched
 from sdpt_engine.pretraining.feature_pool import (
     COMPOSED,
     ON_PHOTOGRAPH,
@@ -52,6 +52,8 @@ class TrainSettings:
     learning_rate: float = 4e-4
     gate_rate: float = 3.0
     """Learning rate of the fusion gates, in learning rates."""
+    table_rate: float = 10.0
+    """The same of the table of names, see `alignment`."""
     weight_decay: float = 1e-2
     clip: float = 1.0
     average: float = 0.999
@@ -163,10 +165,11 @@ class Training:
 
     def __init__(self, nano: NanoInTraining, settings: TrainSettings, names: Sequence[str]) -> None:
         self.nano, self.settings, self.step = nano, settings, 0
-        self._alignment = Alignment(tuple(names), settings.num_names, settings.alignment)
+        self._table = NameTable(nano, names)
+        self._alignment = Alignment(self._table, settings.num_names, settings.alignment)
         self.parameters = nano.parameters()
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self.optimizer = _optimizer(self.parameters, settings)
+        self.optimizer = _optimizer(self.parameters, self._table, settings)
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step; gives the parts of the loss."""
@@ -200,6 +203,7 @@ class Training:
             "step": self.step,
             "parameters": {name: p.detach() for name, p in self.parameters.items()},
             "average": self.average,
+            "table": self._table.vectors.detach(),
             "optimizer": self.optimizer.state_dict(),
         }
 
@@ -209,17 +213,19 @@ class Training:
         for name, parameter in self.parameters.items():
             parameter.copy_(state["parameters"][name])
             self.average[name].copy_(state["average"][name])
+        self._table.vectors.copy_(state["table"])
         self.optimizer.load_state_dict(state["optimizer"])
 
 
 def _optimizer(
-    parameters: Mapping[str, torch.nn.Parameter], settings: TrainSettings
+    parameters: Mapping[str, torch.nn.Parameter], table: NameTable, settings: TrainSettings
 ) -> torch.optim.AdamW:
-    """Gates learn faster; neither they nor biases, norms and embeddings decay."""
+    """Gates and the table learn faster; neither they nor biases, norms and embeddings decay."""
     groups: dict[str, dict[str, Any]] = {
         "matrices": {"params": [], "weight_decay": settings.weight_decay, "scale": 1.0},
         "others": {"params": [], "weight_decay": 0.0, "scale": 1.0},
         "gates": {"params": [], "weight_decay": 0.0, "scale": settings.gate_rate},
+        "table": {"params": [table.vectors], "weight_decay": 0.0, "scale": settings.table_rate},
     }
     for name, parameter in parameters.items():
         if name.endswith(("vision_param", "text_param")):

@@ -11,7 +11,7 @@ import torch
 
 from sdpt_engine.backbones import nano_folder
 from sdpt_engine.bench.nano import without_fusion
-from sdpt_engine.pretraining.alignment import Alignment, name_features, watched
+from sdpt_engine.pretraining.alignment import Alignment, NameTable, name_features, watched
 from sdpt_engine.pretraining.feature_pool import COMPOSED, LabelledFeatures
 from sdpt_engine.pretraining.nano_model import NanoInTraining
 
@@ -54,7 +54,8 @@ def test_a_name_alone_has_the_words_that_the_caption_gives_it_without_fusion(
 
 
 def test_naming_is_learnt_from_names_that_no_caption_holds(scene: LabelledFeatures) -> None:
-    nano, alignment = NanoInTraining(nano_folder()), Alignment(NAMES)
+    nano = NanoInTraining(nano_folder())
+    alignment = Alignment(NameTable(nano, NAMES))
     optimizer = torch.optim.AdamW(nano.parameters().values(), lr=1e-3)
     losses = []
     for _ in range(8):
@@ -68,4 +69,32 @@ def test_naming_is_learnt_from_names_that_no_caption_holds(scene: LabelledFeatur
 
 def test_photographs_name_nothing(nano: NanoInTraining, scene: LabelledFeatures) -> None:
     photograph = replace(scene, family="bolts")
-    assert float(loss_of(nano, photograph, Alignment(NAMES)).detach()) == 0.0
+    alignment = Alignment(NameTable(nano, NAMES))
+    assert float(loss_of(nano, photograph, alignment).detach()) == 0.0
+
+
+def test_the_table_begins_as_the_words_and_the_words_follow_it() -> None:
+    nano = NanoInTraining(nano_folder())
+    table = NameTable(nano, NAMES)
+    assert float(table.copied(name_features(nano, NAMES), NAMES).detach()) < 1e-6
+    with torch.no_grad():
+        table.vectors.copy_(table.vectors.roll(1, 0))  # each name is now called by another's words
+    optimizer = torch.optim.AdamW(nano.parameters().values(), lr=1e-3)
+    lacking = []
+    for _ in range(30):
+        loss = table.copied(name_features(nano, NAMES[:3]), NAMES[:3])
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+        lacking.append(float(loss.detach()))
+    assert table.vectors.grad is None
+    assert lacking[-1] < 0.2 * lacking[0]
+
+
+def test_regions_move_the_vectors_of_all_names(
+    nano: NanoInTraining, scene: LabelledFeatures
+) -> None:
+    table = NameTable(nano, NAMES)
+    torch.autograd.backward(loss_of(nano, scene, Alignment(table, num_names=1)))
+    assert table.vectors.grad is not None
+    assert (table.vectors.grad.abs().sum(1) > 0).all()
