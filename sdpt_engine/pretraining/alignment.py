@@ -83,7 +83,7 @@ class NameTable(nn.Module):
 
 @dataclass(frozen=True)
 class Alignment:
-    """The loss of naming among `num_names` names drawn from the table's, and how much it weighs beside the caption's."""
+    """The loss of naming among `num_names` names of the table, and how much it weighs beside the caption's."""
 
     table: NameTable
     num_names: int = 256
