@@ -30,7 +30,7 @@ from sdpt_engine.pretraining.feature_pool import COMPOSED, ON_PHOTOGRAPH, Labell
 from sdpt_engine.pretraining.nano_model import NanoInTraining
 
 _ON_OBJECT_IOU = 0.5
-_COPY_WEIGHT = 4.0
+_COPY_WEIGHT = 30.0
 
 
 class SeenFeatures:
