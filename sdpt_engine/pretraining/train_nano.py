@@ -2,8 +2,8 @@
 
 `sdpt_engine.pretraining.beginning` makes what it starts from. Start `sdpt_engine.pretraining.produce` first and let it
 go on beside. A run that was killed goes on from its last checkpoint when it is started again. RUN/log.jsonl is the
-learning curve; RUN/trained.safetensors are the averaged weights of the last checkpoint, at the end with words that
-have caught up (see `copying`), from which `sdpt_engine.backbones.build_nano` makes the folder that is shipped.
+learning curve; RUN/trained.safetensors are the averaged weights of the last checkpoint, from which
+`sdpt_engine.backbones.build_nano` makes the folder that is shipped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from torch import Tensor
 from sdpt_engine.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from sdpt_engine.losses import Target
 from sdpt_engine.pretraining.alignment import Alignment, NameTable, watched
-from sdpt_engine.pretraining.copying import copy_table
 from sdpt_engine.pretraining.feature_pool import (
     COMPOSED,
     ON_PHOTOGRAPH,
@@ -63,8 +62,6 @@ class TrainSettings:
     """Weight of naming among many names, see `alignment`; 0 leaves it out."""
     num_names: int = 256
     """How many names that is, beside those that are shown."""
-    copying_steps: int = 1000
-    """After the last step: of the words alone, see `copying`."""
     seed: int = 0
 
 
@@ -168,11 +165,11 @@ class Training:
 
     def __init__(self, nano: NanoInTraining, settings: TrainSettings, names: Sequence[str]) -> None:
         self.nano, self.settings, self.step = nano, settings, 0
-        self.table = NameTable(nano, names)
-        self._alignment = Alignment(self.table, settings.num_names, settings.alignment)
+        self._table = NameTable(nano, names)
+        self._alignment = Alignment(self._table, settings.num_names, settings.alignment)
         self.parameters = nano.parameters()
         self.average = {name: p.detach().clone() for name, p in self.parameters.items()}
-        self.optimizer = _optimizer(self.parameters, self.table, settings)
+        self.optimizer = _optimizer(self.parameters, self._table, settings)
 
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step; gives the parts of the loss."""
@@ -206,7 +203,7 @@ class Training:
             "step": self.step,
             "parameters": {name: p.detach() for name, p in self.parameters.items()},
             "average": self.average,
-            "table": self.table.vectors.detach(),
+            "table": self._table.vectors.detach(),
             "optimizer": self.optimizer.state_dict(),
         }
 
@@ -216,7 +213,7 @@ class Training:
         for name, parameter in self.parameters.items():
             parameter.copy_(state["parameters"][name])
             self.average[name].copy_(state["average"][name])
-        self.table.vectors.copy_(state["table"])
+        self._table.vectors.copy_(state["table"])
         self.optimizer.load_state_dict(state["optimizer"])
 
 
@@ -257,24 +254,6 @@ def train(
     _save(run, digest, training)
 
 
-@torch.no_grad()
-def _take_average(training: Training) -> None:
-    for name, parameter in training.parameters.items():
-        parameter.copy_(training.average[name])
-
-
-def finish(training: Training, run: Path) -> None:
-    """The averaged weights, their words brought up to the table, as RUN/trained.safetensors."""
-    _take_average(training)
-
-    def say(step: int, lacking: float) -> None:
-        _write_line(run, {"copying_step": step, "lacking": round(lacking, 4)})
-
-    steps, seed = training.settings.copying_steps, training.settings.seed
-    copy_table(training.nano, training.table, steps=steps, seed=seed, on_progress=say)
-    export({n: p.detach() for n, p in training.parameters.items()}, run / "trained.safetensors")
-
-
 def run_digest(settings: TrainSettings) -> str:
     return json.dumps(asdict(settings), sort_keys=True)
 
@@ -293,11 +272,7 @@ def export(weights: Mapping[str, Tensor], path: Path) -> None:
 
 def _log(run: Path, step: int, seen: Sequence[Mapping[str, float]], seconds: float) -> None:
     means = {key: round(sum(p[key] for p in seen) / len(seen), 4) for key in seen[0]}
-    _write_line(run, {"step": step, "seconds": round(seconds, 1), **means})
-
-
-def _write_line(run: Path, document: Mapping[str, float]) -> None:
-    line = json.dumps(document)
+    line = json.dumps({"step": step, "seconds": round(seconds, 1), **means})
     with (run / "log.jsonl").open("a", encoding="utf-8") as log:
         log.write(line + "\n")
     print(line, flush=True)  # noqa: T201
@@ -311,7 +286,6 @@ def main() -> None:
         words.batch,
         words.learning_rate,
         alignment=words.alignment,
-        copying_steps=words.copying_steps,
         seed=words.seed,
     )
     torch.manual_seed(settings.seed)
@@ -325,8 +299,6 @@ def main() -> None:
         training.restore(saved)
     source = BatchSource(words.pool, vocabulary, nano, settings.seed + training.step)
     train(training, source, words.run)
-    if settings.alignment:
-        finish(training, words.run)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -343,7 +315,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--batch", type=int, default=8, help="(8)")
     add("--learning-rate", type=float, default=4e-4, help="(4e-4)")
     add("--alignment", type=float, default=1.0, help="weight of naming among many names (1)")
-    add("--copying-steps", type=int, default=1000, help="of the words alone, at the end (1000)")
     add("--threads", type=int, default=1, help="(1)")
     add("--seed", type=int, default=0)
     return parser
