@@ -144,7 +144,7 @@ def _bars(rows: Sequence[Row]) -> str:
     lines = [
         "### The promise\n",
         f"The full loop never costs more than drawing by hand, and at most {MOST_SHARE:.0%} of it where "
-        f"the tuned AP50 is above {GOOD_AP50} (after the last tuning that left {JUDGED_BY} images or more to judge it by). "
+        f"the tuned AP50 is above {GOOD_AP50} (after the last tuning that left {JUDGED_BY} images or more). "
         "Of several seeds the worst counts.\n",
         "| set | AP50 tuned | full loop, of by hand | at most | kept |",
         "|---|--:|--:|--:|---|",
