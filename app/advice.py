@@ -16,6 +16,7 @@ from enum import StrEnum
 _EXPONENT = 0.15  # b of the benchmark: (1 - AP50) falls from .80 to .61 between one and ten images per class
 _FIRST_IMAGES = 6  # from here on some images can be held out to judge the others
 _FIRST_PER_CLASS = 2
+_FIRST_TO_JUDGE = 3  # images that show whether the detector helps without any prompt
 _PATIENCE_IMAGES = 12  # a rare class does not hold up the others for longer
 _NEW_SHARE = (
     1.5  # labelled images since the last Tune, as a multiple, before another can be told from noise
@@ -119,7 +120,7 @@ def predicted_seconds(now: Situation) -> float:
     if not known:
         shots = max(1, now.least_images_per_class)
         share = min(0.5, 0.1 + 0.2 * math.log10(shots))  # what first tunings save in the benchmark
-        return min(before, max(now.floor_s, now.by_hand_s * (1.0 - share)))
+        return min(before, max(now.floor_s, before * (1.0 - share)))
     num_images, seconds = known[-1]
     ratio = max(1, num_images) / max(1, num_images, now.num_labelled_images)
     above = max(0.0, seconds - now.floor_s) * math.pow(ratio, _exponent(now, known))
@@ -146,11 +147,7 @@ def _before_the_first(now: Situation) -> Advice:
         missing = (
             f"{_FIRST_IMAGES} images" if few_images else f"each class on {_FIRST_PER_CLASS} images"
         )
-        return Advice(
-            Step.LABEL,
-            f"Label a few images by hand first: {now.num_labelled_images} are labelled, and a first "
-            f"Tune needs {missing} to learn and to be judged.",
-        )
+        return _without_a_prompt(now, missing)
     saves = expected_saving(now)
     if saves > now.tune_overhead_s:
         return Advice(
@@ -160,6 +157,26 @@ def _before_the_first(now: Situation) -> Advice:
             saves,
         )
     return _go_on(now, saves, 0)
+
+
+def _without_a_prompt(now: Situation, missing: str) -> Advice:
+    """Before a first Tune has what it needs: what the detector knows by itself may save drawing already."""
+    labelled = f"{now.num_labelled_images} are labelled, and a first Tune needs {missing}"
+    if not now.has_fresh_proposals and now.num_labelled_images >= _FIRST_TO_JUDGE:
+        return Advice(
+            Step.PRELABEL,
+            f"{labelled}. Meanwhile pre-label with the detector as it is: "
+            f"your {now.num_labelled_images} images tell whether its proposals save time.",
+        )
+    if now.help_s is not None and now.help_s < now.by_hand_s:
+        return Advice(
+            Step.REVIEW,
+            f"The detector helps without any prompt ({now.help_s:.1f} s an object, {now.by_hand_s:.1f} s by hand): "
+            f"review. {labelled}.",
+        )
+    return Advice(
+        Step.LABEL, f"Label a few images by hand first: {labelled} to learn and to be judged."
+    )
 
 
 def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:

@@ -5,7 +5,8 @@ Legend: B images, N image tokens, T text tokens, m prompt tokens, H heads, d hea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,15 +21,26 @@ if TYPE_CHECKING:
 AttentionResult = tuple[tuple[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
-class PromptedAttention(nn.Module):
-    """Stands in for the frozen attention of a fusion layer; called after both LayerNorms.
+class Attend(Protocol):
+    """What a fusion attention does with (V [B, N, dv], T [B, T, dt]); masks are boolean, True = padding."""
+
+    def __call__(
+        self,
+        features: tuple[Tensor, Tensor],
+        *,
+        masks: tuple[Tensor | None, Tensor | None],
+    ) -> tuple[Tensor, Tensor]: ...
+
+
+class AttentionStandIn(nn.Module):
+    """Takes the place of the frozen attention of a fusion layer; called after both LayerNorms.
 
     The original is kept outside the module tree: nothing here owns or trains its weights.
     """
 
-    def __init__(self, site: FusionSite, beside: SeenBeside) -> None:
+    def __init__(self, attend: Attend) -> None:
         super().__init__()
-        self._outside = (site, beside)
+        self._outside = (attend,)
 
     def forward(
         self,
@@ -37,15 +49,16 @@ class PromptedAttention(nn.Module):
         vision_attention_mask: Tensor | None = None,
         text_attention_mask: Tensor | None = None,
     ) -> AttentionResult:
-        """Masks are boolean with True = padding, as the frozen block has them."""
-        site, beside = self._outside
-        image_out, text_out = attend(
-            site,
-            (vision_features, text_features),
-            beside,
-            masks=(vision_attention_mask, text_attention_mask),
-        )
+        """The call of the frozen block, whose attention weights nobody reads."""
+        (attend,) = self._outside
+        masks = (vision_attention_mask, text_attention_mask)
+        image_out, text_out = attend((vision_features, text_features), masks=masks)
         return (image_out, None), (text_out, None)
+
+
+def prompted_attention(site: FusionSite, beside: SeenBeside) -> AttentionStandIn:
+    """The frozen attention that also sees prompt tokens."""
+    return AttentionStandIn(partial(attend, site, beside=beside)).eval()
 
 
 def attend_by_concatenation(

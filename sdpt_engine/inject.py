@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sdpt_engine.extra_tokens import SeenBeside
-from sdpt_engine.fusion import PromptedAttention
+from sdpt_engine.fusion import prompted_attention
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector, FusionSite
@@ -33,7 +33,7 @@ def installed(detector: Detector, changes: Mapping[int, LayerChange]) -> Iterato
             change = changes.get(site.layer)
             if change is None:
                 continue
-            stand_in = PromptedAttention(site, change.beside).eval()
+            stand_in = prompted_attention(site, change.beside)
             undo.callback(detector.replace_attention, site.layer, site.attention)
             detector.replace_attention(site.layer, stand_in)
             if change.text_offsets is not None:

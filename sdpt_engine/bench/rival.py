@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from sdpt_engine.backbones.base import Caption, Detector, DetectorOutput, FusionSite
-from sdpt_engine.fusion import AttentionResult, attend_by_concatenation
+from sdpt_engine.fusion import AttentionStandIn, attend_by_concatenation
 from sdpt_engine.prompt import LayerPrompt, PromptSet
 from sdpt_engine.types import ObjectClass, Pixels
 
@@ -58,30 +59,6 @@ class Rival(Protocol):
         """The published loop over files; how many boxes each shows."""
 
 
-class _Concatenating(nn.Module):
-    """A fusion attention that runs its frozen original on sequences with the prompt at their ends."""
-
-    def __init__(self, site: FusionSite, prompt: LayerPrompt) -> None:
-        super().__init__()
-        self._outside = (site, prompt)
-
-    def forward(
-        self,
-        vision_features: Tensor,
-        text_features: Tensor,
-        vision_attention_mask: Tensor | None = None,
-        text_attention_mask: Tensor | None = None,
-    ) -> AttentionResult:
-        site, prompt = self._outside
-        image, text = attend_by_concatenation(
-            site,
-            (vision_features, text_features),
-            (prompt.image_tokens(), prompt.text_tokens()),
-            masks=(vision_attention_mask, text_attention_mask),
-        )
-        return (image, None), (text, None)
-
-
 @contextmanager
 def concatenated(detector: Detector, prompts: PromptSet) -> Iterator[None]:
     """The shared tokens of `prompts` inside the whole model, by the reference path."""
@@ -90,5 +67,18 @@ def concatenated(detector: Detector, prompts: PromptSet) -> Iterator[None]:
             prompt = prompts.layer(site.layer)
             if prompt is not None:
                 undo.callback(detector.replace_attention, site.layer, site.attention)
-                detector.replace_attention(site.layer, _Concatenating(site, prompt))
+                longer = AttentionStandIn(partial(_attend_longer, site, prompt))
+                detector.replace_attention(site.layer, longer)
         yield
+
+
+def _attend_longer(
+    site: FusionSite,
+    prompt: LayerPrompt,
+    features: tuple[Tensor, Tensor],
+    *,
+    masks: tuple[Tensor | None, Tensor | None],
+) -> tuple[Tensor, Tensor]:
+    """On sequences with the prompt, as it is by now, at their ends."""
+    tokens = (prompt.image_tokens(), prompt.text_tokens())
+    return attend_by_concatenation(site, features, tokens, masks=masks)

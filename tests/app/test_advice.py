@@ -26,6 +26,18 @@ def test_a_new_project_is_labelled_first() -> None:
     assert "6 images" in advise(START).reason
 
 
+def test_three_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
+    few = replace(START, num_labelled_images=3, least_images_per_class=1)
+    assert advise(few).step is Step.PRELABEL
+    judged = replace(few, has_fresh_proposals=True)
+    assert advise(replace(judged, help_s=3.0)).step is Step.REVIEW
+    assert (
+        advise(replace(judged, help_s=7.0)).step is Step.LABEL
+    )  # nothing that it shows saves time
+    ready = replace(judged, num_labelled_images=8, least_images_per_class=2, help_s=3.0)
+    assert advise(ready).step is Step.TUNE
+
+
 def test_enough_labels_ask_for_the_first_tune() -> None:
     found = advise(replace(START, num_labelled_images=8, least_images_per_class=3))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.bench.effort.arms import BY_HAND, FULL_LOOP
+from app.bench.effort.machine import TuneRun
 from app.bench.effort.report import bars
 from app.bench.effort.rows import ROWS_NAME, Row, append_row, read_rows
 from app.bench.effort.running import Plan, run_plan
@@ -52,6 +53,18 @@ def test_a_loop_that_costs_more_than_drawing_breaks_the_promise(tmp_path: Path) 
     (bar,) = bars([hand, loop])
     assert not bar.is_met
     assert bars([hand, replace(loop, human_s=hand.human_s)])[0].is_met
+
+
+def test_accuracy_on_a_handful_of_images_does_not_raise_the_promise(tmp_path: Path) -> None:
+    hand = replace(hand_row(tmp_path), num_images=60)
+    tunings = (
+        TuneRun(10, True, 0.3, 1.0),
+        TuneRun(40, True, 0.5, 1.0),
+        TuneRun(57, False, 0.9, 1.0),
+    )
+    assert replace(hand, tunings=tunings).ap50 == 0.5
+    assert replace(hand, tunings=tunings[2:]).ap50 == 0.9
+    assert hand.ap50 is None
 
 
 def test_with_a_blind_detector_the_full_loop_costs_what_drawing_costs(tmp_path: Path) -> None:

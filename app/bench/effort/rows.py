@@ -16,6 +16,7 @@ from app.bench.effort.times import Actions
 
 ROWS_NAME = "rows.jsonl"
 MOST_MOMENTS = 60
+JUDGED_BY = 20
 
 Key = tuple[str, str, str, float, int]
 
@@ -48,9 +49,14 @@ class Row:
 
     @property
     def ap50(self) -> float | None:
-        """After the last tuning, on images that were not finished then; None without one."""
-        known = [tuning.ap50 for tuning in self.tunings if tuning.ap50 is not None]
-        return known[-1] if known else None
+        """On images that no tuning had seen, after the last one that left `JUDGED_BY` of them or more.
+
+        Of a handful of images AP50 says little. The first tuning's where none left so many; None without one.
+        """
+        known = [tuning for tuning in self.tunings if tuning.ap50 is not None]
+        fair = [t for t in known if self.num_images - t.num_images >= JUDGED_BY]
+        chosen = fair[-1:] or known[:1]
+        return chosen[0].ap50 if chosen else None
 
 
 def append_row(path: Path, row: Row) -> None:

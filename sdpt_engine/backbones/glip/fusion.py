@@ -19,7 +19,7 @@ Attended = tuple[tuple[Tensor, None], tuple[Tensor, None]]
 class BiAttention(nn.Module):
     """The attention inside a fusion block, with the attribute names and the call of Grounding DINO's.
 
-    So a `PromptedAttention` can stand in for it.
+    So an `AttentionStandIn` can take its place.
     """
 
     def __init__(self, image_width: int, text_width: int, *, width: int, num_heads: int) -> None:

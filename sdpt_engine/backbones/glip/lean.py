@@ -9,7 +9,7 @@ from typing import Any
 from sdpt_engine.backbones.glip.fusion import BiAttention
 from sdpt_engine.backbones.sites import attention_site
 from sdpt_engine.extra_tokens import SeenBeside
-from sdpt_engine.fusion import PromptedAttention
+from sdpt_engine.fusion import prompted_attention
 
 
 @contextmanager
@@ -21,5 +21,5 @@ def lean_attention(tower: Iterable[Any]) -> Iterator[None]:
             if isinstance(attention, BiAttention):
                 site = attention_site(number, attention, fusion.norm_text)
                 undo.callback(setattr, fusion, "attention", attention)
-                fusion.attention = PromptedAttention(site, SeenBeside()).eval()
+                fusion.attention = prompted_attention(site, SeenBeside())
         yield
