@@ -77,6 +77,20 @@ def whole(nano: Detector, smears: Smears) -> TuneResult:
     return tune(nano, smears.train, smears.val, QUICK, categories=smears.categories)
 
 
+@dataclasses.dataclass(frozen=True)
+class Reported:
+    result: TuneResult
+    steps: list[StepReport]
+
+
+@pytest.fixture(scope="module")
+def folded(nano: Detector, smears: Smears) -> Reported:
+    """The same without a held-out image: the few judge each other."""
+    steps: list[StepReport] = []
+    result = tune(nano, smears.train, [], QUICK, categories=smears.categories, on_step=steps.append)
+    return Reported(result, steps)
+
+
 def same_tensors(left: TuneResult, right: TuneResult) -> bool:
     mine, theirs = left.bundle.tensors, right.bundle.tensors
     return mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
@@ -183,20 +197,19 @@ def test_bundle_predicts_as_well_after_a_round_trip(
 
 
 def test_few_images_judge_each_other_and_then_all_are_learnt_from(
-    nano: Detector, smears: Smears
+    folded: Reported, smears: Smears
 ) -> None:
-    steps: list[StepReport] = []
-    result = tune(nano, smears.train, [], QUICK, categories=smears.categories, on_step=steps.append)
+    result = folded.result
     assert len(result.judged) == result.tuned.num_images == 3
     assert {pair.example.image_path for pair in result.judged} == {
         example.image_path for example in smears.train
     }
-    assert steps[-1].step == 3 * QUICK.steps + result.steps
+    assert folded.steps[-1].step == 3 * QUICK.steps + result.steps
     assert result.bundle.metrics["best_step"] == result.steps
 
 
 def test_killed_run_over_folds_goes_on_as_if_nothing_had_happened(
-    nano: Detector, smears: Smears, tmp_path: Path
+    nano: Detector, smears: Smears, folded: Reported, tmp_path: Path
 ) -> None:
     def run(**options: object) -> TuneResult:
         given = {"categories": smears.categories, **options}
@@ -204,7 +217,7 @@ def test_killed_run_over_folds_goes_on_as_if_nothing_had_happened(
 
     with pytest.raises(TuneInterrupted):
         run(checkpoint_dir=tmp_path, should_stop=stop_after(9))  # in the second of three folds
-    assert same_tensors(run(checkpoint_dir=tmp_path), run())
+    assert same_tensors(run(checkpoint_dir=tmp_path), folded.result)
 
 
 def test_entry_states_of_later_layers_change_no_result(nano: Detector, smears: Smears) -> None:
