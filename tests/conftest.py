@@ -1,4 +1,9 @@
-"""FiftyOne reads its settings when it is imported, and writes into the home folder unless it is told not to."""
+"""What every test process needs before it imports anything large.
+
+The suite runs in two processes (`-n 2` in pyproject.toml). Each computes with one thread, and has a database server,
+ports and folders of its own. FiftyOne reads its settings when it is imported, and writes into the home folder unless
+it is told not to.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +19,11 @@ import pytest
 
 from app.fiftyone import mongod
 from app.fiftyone.places import Places
-from app.ports import free_port
 from storage.fiftyone_bridge.bridge import Bridge
+from tests.ports import own_port
 
 _ROOT = Path(tempfile.mkdtemp(prefix="sdpt-tests-fiftyone-"))
-_PORT = free_port()
+_PORT = own_port()
 atexit.register(shutil.rmtree, _ROOT, ignore_errors=True)
 
 os.environ.update(
@@ -34,6 +39,13 @@ os.environ.update(
         "FIFTYONE_SHOW_PROGRESS_BARS": "false",
     }
 )
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other core belongs to the other process
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests first: they are long, and a long file at the end leaves one of two processes idle."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
 
 
 @pytest.fixture(scope="session")

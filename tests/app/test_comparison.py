@@ -20,7 +20,7 @@ from sdpt_engine.backbones.base import Detector
 from sdpt_engine.tuning import Judged, TuneResult, tune
 from sdpt_engine.types import Example, Metrics, ObjectClass, Prediction, TuneConfig
 from storage.types import JobStatus
-from tests.app.blood_cells import blood_cells, now
+from tests.app.blood_cells import SAMPLES, blood_cells, now
 
 CLASSES = (ObjectClass(1, "cell", "red blood cell"),)
 BOX = np.array([[10, 10, 60, 60]], np.float32)
@@ -40,10 +40,10 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         yield made
 
 
-@pytest.fixture
-def result(nano: Detector, workspace: Workspace) -> TuneResult:
+@pytest.fixture(scope="module")
+def result(nano: Detector) -> TuneResult:
     """A real bundle of one step, on whose figures the tests put others."""
-    path = min(workspace.data_dir.glob("*.jpg"))
+    path = min((SAMPLES / "images").glob("*.jpg"))
     example = Example(path, BOX, LABEL)
     made = tune(nano, [example], [], TuneConfig(steps=1, batch_size=1), categories=CLASSES)
     found = Prediction(BOX, np.array([0.9], np.float32), LABEL, (640, 480))
@@ -77,7 +77,7 @@ def test_prompt_without_a_gain_is_kept_as_a_choice_only(
 def test_prompt_in_use_stays_when_the_new_one_finds_less(
     workspace: Workspace, nano: Detector, result: TuneResult
 ) -> None:
-    job = enqueue_tune(workspace, TuneRequest(steps=15), now())
+    job = enqueue_tune(workspace, TuneRequest(steps=6), now())
     assert follow(workspace, job.id, device="cpu", on_progress=ignore_progress).status is (
         JobStatus.SUCCEEDED
     )

@@ -76,7 +76,7 @@ def test_with_a_blind_detector_the_full_loop_costs_what_drawing_costs(tmp_path: 
 
 def test_the_command_writes_rows_table_and_plot(tmp_path: Path) -> None:
     done = run_json(
-        *("bench", "effort", "--sets", SAMPLES, "--images", 6, "--first", 3, "--steps", 2),
+        *("bench", "effort", "--sets", SAMPLES, "--images", 4, "--first", 2, "--steps", 1),
         *("--output", tmp_path),
     )
     hand = Actions(**done["rows"][0]["actions"])

@@ -19,12 +19,12 @@ import pytest
 
 from app.fiftyone import mongod
 from app.fiftyone.places import DATABASE_NAME, Places
-from app.ports import free_port
 from app.security import CUSTOM_HEADER
 from app.workspace import open_workspace
 from storage import annotations, predictions
 from storage.types import Origin, Verdict
 from tests.app.samples import copy_images, run_json, write_labels
+from tests.ports import own_port
 
 OPENING_S = 1_000
 OF_MONGODB = ("admin", "config", "local")
@@ -52,7 +52,7 @@ class Foreign:
 @pytest.fixture
 def foreign(tmp_path: Path) -> Iterator[Foreign]:
     """With a FiftyOne of its own, of another version and with a dataset that its next end would delete."""
-    places, port = Places(tmp_path / "foreign"), free_port()
+    places, port = Places(tmp_path / "foreign"), own_port()
     places.make()
     command = mongod.command(mongod.find_mongod(), places, port, tmp_path / "foreign.log")
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -85,7 +85,7 @@ class Opened:
 
 @contextmanager
 def opened(data: Path, uri: str) -> Iterator[Opened]:
-    words = ["review", "--data", str(data), "--backbone", "nano", "--port", str(free_port())]
+    words = ["review", "--data", str(data), "--backbone", "nano", "--port", str(own_port())]
     words += ["--fiftyone-uri", uri, "--no-browser", "--no-worker", "--json"]
     app = subprocess.Popen([sys.executable, "-m", "app", *words], stdout=subprocess.PIPE)
     assert app.stdout is not None

@@ -24,6 +24,7 @@ from tests.engine.glip.scenes import CLASSES as SHAPES
 from tests.engine.glip.scenes import TINY_GLIP as GLIP_FOLDER
 from tests.engine.glip.scenes import write_scenes
 
+NUM_IMAGES = 2  # the least that makes a batch
 BLOOD = (ObjectClass(1, "white", "white blood cell"), ObjectClass(2, "red", "red blood cell"))
 
 
@@ -89,7 +90,7 @@ def counts(report: SpeedReport) -> dict[str, int]:
 
 
 def test_quick_run_prints_every_row_and_equal_results(sample_folder: Path) -> None:
-    paths = sorted((sample_folder / "images").glob("*"))[:4]
+    paths = sorted((sample_folder / "images").glob("*"))[:NUM_IMAGES]
     heard: list[Row] = []
     report = measure_speed("nano", BLOOD, examples_of(paths), is_quick=True, on_row=heard.append)
     assert list(report.rows) == heard
@@ -98,7 +99,7 @@ def test_quick_run_prints_every_row_and_equal_results(sample_folder: Path) -> No
 
 
 def test_glip_is_measured_beside_its_own_plain_model_and_the_report_says_so(tmp_path: Path) -> None:
-    scenes = write_scenes(tmp_path, 4, seed=3)
+    scenes = write_scenes(tmp_path, NUM_IMAGES, seed=3)
     report = measure_speed(str(GLIP_FOLDER), SHAPES, scenes, is_quick=True)
     assert counts(report) == {"step": 3, "prediction": 2, "folder": 1, "peak": 2}
     assert not any("transformers" in row.what for row in report.rows)

@@ -71,6 +71,26 @@ def run(nano: Detector, smears: Smears) -> Run:
     return tuned
 
 
+@pytest.fixture(scope="module")
+def whole(nano: Detector, smears: Smears) -> TuneResult:
+    """What a run gives that nobody interrupts."""
+    return tune(nano, smears.train, smears.val, QUICK, categories=smears.categories)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reported:
+    result: TuneResult
+    steps: list[StepReport]
+
+
+@pytest.fixture(scope="module")
+def folded(nano: Detector, smears: Smears) -> Reported:
+    """The same without a held-out image: the few judge each other."""
+    steps: list[StepReport] = []
+    result = tune(nano, smears.train, [], QUICK, categories=smears.categories, on_step=steps.append)
+    return Reported(result, steps)
+
+
 def same_tensors(left: TuneResult, right: TuneResult) -> bool:
     mine, theirs = left.bundle.tensors, right.bundle.tensors
     return mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
@@ -96,32 +116,36 @@ def test_every_step_is_reported_and_held_out_figures_on_time(run: Run) -> None:
     assert [r.step for r in reports if r.val is not None] == [2, 4, 6]
 
 
-def test_same_seed_gives_the_same_bundle(run: Run) -> None:
-    assert same_tensors(run(), run())
+def test_same_seed_gives_the_same_bundle(run: Run, whole: TuneResult) -> None:
+    assert same_tensors(run(), whole)
 
 
-def test_another_seed_gives_another_bundle(run: Run) -> None:
-    assert not same_tensors(run(), run(dataclasses.replace(QUICK, seed=1)))
+def test_another_seed_gives_another_bundle(run: Run, whole: TuneResult) -> None:
+    assert not same_tensors(run(dataclasses.replace(QUICK, seed=1)), whole)
 
 
 @pytest.mark.parametrize("num_steps", [0, 3, 4])
-def test_resumed_run_equals_an_uninterrupted_one(run: Run, tmp_path: Path, num_steps: int) -> None:
+def test_resumed_run_equals_an_uninterrupted_one(
+    run: Run, whole: TuneResult, tmp_path: Path, num_steps: int
+) -> None:
     with pytest.raises(TuneInterrupted) as stopped:
         run(checkpoint_dir=tmp_path, should_stop=stop_after(num_steps))
     assert stopped.value.step == num_steps
-    resumed, whole = run(checkpoint_dir=tmp_path), run()
+    resumed = run(checkpoint_dir=tmp_path)
     assert same_tensors(resumed, whole)
     assert (resumed.tuned, resumed.zero_shot) == (whole.tuned, whole.zero_shot)
 
 
-def test_killed_run_goes_on_from_its_last_checkpoint(run: Run, tmp_path: Path) -> None:
+def test_killed_run_goes_on_from_its_last_checkpoint(
+    run: Run, whole: TuneResult, tmp_path: Path
+) -> None:
     def die(report: StepReport) -> None:
         if report.step == 5:  # the last checkpoint is of step 4
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(checkpoint_dir=tmp_path, on_step=die)
-    assert same_tensors(run(checkpoint_dir=tmp_path), run())
+    assert same_tensors(run(checkpoint_dir=tmp_path), whole)
 
 
 def test_checkpoint_of_another_run_is_refused(run: Run, tmp_path: Path) -> None:
@@ -163,9 +187,9 @@ def test_run_stops_early_when_nothing_gets_better(run: Run) -> None:
 
 
 def test_bundle_predicts_as_well_after_a_round_trip(
-    run: Run, nano: Detector, smears: Smears, tmp_path: Path
+    whole: TuneResult, nano: Detector, smears: Smears, tmp_path: Path
 ) -> None:
-    bundle = run().bundle
+    bundle = whole.bundle
     paths = [example.image_path for example in smears.val]
     loaded = bundle.load(bundle.save(tmp_path / "b"))
     live, again = (Predictor(nano, smears.categories, b).predict(paths) for b in (bundle, loaded))
@@ -173,20 +197,19 @@ def test_bundle_predicts_as_well_after_a_round_trip(
 
 
 def test_few_images_judge_each_other_and_then_all_are_learnt_from(
-    nano: Detector, smears: Smears
+    folded: Reported, smears: Smears
 ) -> None:
-    steps: list[StepReport] = []
-    result = tune(nano, smears.train, [], QUICK, categories=smears.categories, on_step=steps.append)
+    result = folded.result
     assert len(result.judged) == result.tuned.num_images == 3
     assert {pair.example.image_path for pair in result.judged} == {
         example.image_path for example in smears.train
     }
-    assert steps[-1].step == 3 * QUICK.steps + result.steps
+    assert folded.steps[-1].step == 3 * QUICK.steps + result.steps
     assert result.bundle.metrics["best_step"] == result.steps
 
 
 def test_killed_run_over_folds_goes_on_as_if_nothing_had_happened(
-    nano: Detector, smears: Smears, tmp_path: Path
+    nano: Detector, smears: Smears, folded: Reported, tmp_path: Path
 ) -> None:
     def run(**options: object) -> TuneResult:
         given = {"categories": smears.categories, **options}
@@ -194,7 +217,7 @@ def test_killed_run_over_folds_goes_on_as_if_nothing_had_happened(
 
     with pytest.raises(TuneInterrupted):
         run(checkpoint_dir=tmp_path, should_stop=stop_after(9))  # in the second of three folds
-    assert same_tensors(run(checkpoint_dir=tmp_path), run())
+    assert same_tensors(run(checkpoint_dir=tmp_path), folded.result)
 
 
 def test_entry_states_of_later_layers_change_no_result(nano: Detector, smears: Smears) -> None:

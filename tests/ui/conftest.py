@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -19,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from app.workspace import open_workspace
 from storage import bundles, predictions, projects
 from storage.types import BundleKind, NewPrediction
+from tests.app.samples import run_json
+from tests.ports import own_port
 
 SAMPLES = Path(__file__).parents[2] / "assets" / "samples" / "bccd"
 PATIENCE_S = 120
@@ -83,9 +84,8 @@ class Server:
         self.process.wait()
 
     def cli(self, *words: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "app", *words, "--data", str(self.data), "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        document: dict[str, Any] = json.loads(done.stdout)
+        """By the command line in this process: one of its own costs seconds of imports."""
+        document: dict[str, Any] = run_json(*words, "--data", self.data)
         return document
 
     def document(self, image_id: int) -> dict[str, Any]:
@@ -125,9 +125,7 @@ def new_server(folder: Path, *, num_images: int, backbone: str = "nano") -> Serv
     (folder / "images").mkdir(parents=True)
     for source in sorted((SAMPLES / "images").iterdir())[:num_images]:
         shutil.copyfile(source, folder / "images" / source.name)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return Server(folder, probe.getsockname()[1], backbone)
+    return Server(folder, own_port(), backbone)
 
 
 @pytest.fixture(scope="session")
@@ -140,10 +138,28 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-def open_page(browser: Browser, server: Server, size: tuple[int, int] = SIZES[0]) -> Page:
-    """The app's page; requests that leave the machine are noted on the server."""
-    page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests of a file: the scripts of the page, megabytes, are loaded and compiled once."""
+    made = browser.new_context()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, server: Server) -> Iterator[Page]:
+    opened = open_page(context, server)
+    yield opened
+    opened.close()
+
+
+def open_page(context: BrowserContext, server: Server, size: tuple[int, int] = SIZES[0]) -> Page:
+    """The app's page for somebody who was never here; requests that leave the machine are noted on the server."""
+    page = context.new_page()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
     page.set_default_timeout(PATIENCE_S * 1000)
+    stored = {"origin": server.url, "storageTypes": "cookies,local_storage,indexeddb"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", stored)
 
     def note(url: str) -> None:
         if not url.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws"))):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server, new_server, open_page
+from tests.ui.conftest import Server, new_server
 
 pytestmark = pytest.mark.browser
 BOX = (60.25, 40.5, 160.75, 140.0)
@@ -25,13 +25,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.start(has_worker=False)
     yield made
     made.stop()
-
-
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = open_page(browser, server)
-    yield opened
-    opened.close()
 
 
 def stored(server: Server, tmp_path: Path) -> dict[str, list[list[float]]]:
@@ -101,27 +94,6 @@ def test_a_killed_server_loses_no_box_that_was_drawn_meanwhile(
     user.wait_saved()
     (box,) = stored(server, tmp_path)[user.file_name]
     assert box == pytest.approx([60.25, 40.5, 100.5, 99.5], abs=1)
-
-
-def test_a_closed_tab_loses_no_box_that_it_could_not_save(
-    browser: Browser, server: Server, tmp_path: Path
-) -> None:
-    context = browser.new_context(viewport={"width": 1024, "height": 768})
-    first = context.new_page()
-    first.goto(server.url)
-    user = CanvasUser(first, "label")
-    server.kill()
-    user.draw((500, 500, 900, 800), digit=2)
-    expect(user.part("canvas-save-state")).to_contain_text("Offline")
-    first.close(run_before_unload=False)
-    server.start(has_worker=False)
-    second = context.new_page()
-    second.goto(server.url)
-    again = CanvasUser(second, "label")
-    again.wait_saved()
-    expect(again.part("canvas-counts")).to_contain_text("2 boxes")
-    assert len(stored(server, tmp_path)["A-large-one.png"]) == 2
-    context.close()
 
 
 def test_the_page_asks_nobody_else(page: Page, server: Server) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.ui.canvas_user import CanvasUser
 from tests.ui.conftest import Server, new_server, open_page
@@ -46,13 +46,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.stop()
 
 
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = open_page(browser, server)
-    yield opened
-    opened.close()
-
-
 def test_a_key_is_changed_kept_and_given_back(page: Page) -> None:
     user = CanvasUser(page, "label")
     user.press("?")
@@ -87,9 +80,9 @@ def test_a_key_that_is_taken_is_refused_in_words(page: Page) -> None:
 # 720x450 is what a window of 1440x900 has at 200 % zoom.
 @pytest.mark.parametrize("size", [(1440, 900), (1024, 768), (720, 450)])
 def test_nothing_lies_outside_the_window_at_any_size(
-    browser: Browser, server: Server, size: tuple[int, int]
+    context: BrowserContext, server: Server, size: tuple[int, int]
 ) -> None:
-    page = open_page(browser, server, size)
+    page = open_page(context, server, size)
     user = CanvasUser(page, "label")
     assert page.evaluate(OUTSIDE) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
@@ -101,9 +94,10 @@ def test_nothing_lies_outside_the_window_at_any_size(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_words_can_be_read_in_light_and_dark(
-    browser: Browser, server: Server, scheme: Literal["light", "dark"]
+    context: BrowserContext, server: Server, scheme: Literal["light", "dark"]
 ) -> None:
-    page = browser.new_page(color_scheme=scheme)
+    page = context.new_page()
+    page.emulate_media(color_scheme=scheme)
     page.goto(server.url)
     CanvasUser(page, "label").wait_saved()
     assert page.evaluate(CONTRAST) == []

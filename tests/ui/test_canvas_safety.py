@@ -75,6 +75,23 @@ def test_changes_made_while_the_server_is_away_survive_a_reload_and_arrive_in_or
     expect(banner).to_be_hidden()
 
 
+def test_a_closed_tab_loses_no_box_that_it_could_not_save(
+    context: BrowserContext, server: Server
+) -> None:
+    user = at_canvas(context, server, "smear-07")
+    user.draw(BOX, digit=1)
+    user.wait_saved()
+    server.kill()
+    user.draw((300, 200, 340, 260), digit=2)
+    expect(user.part("canvas-save-state")).to_contain_text("Offline")
+    user.page.close(run_before_unload=False)
+    server.start()
+    again = at_canvas(context, server, "smear-07")
+    again.wait_saved()
+    expect(again.part("canvas-counts")).to_contain_text("2 boxes")
+    assert len(server.boxes(8)) == 2
+
+
 def test_a_change_whose_answer_was_lost_is_made_once(
     context: BrowserContext, server: Server
 ) -> None:

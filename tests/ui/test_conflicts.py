@@ -6,25 +6,24 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from app.workspace import Workspace, open_workspace
 from storage import annotations, conflicts
 from storage.types import Annotation
 from tests.app.samples import labels_of
-from tests.ui.conftest import Server, new_server, open_page, picture
+from tests.ui.conftest import Server, new_server, picture
 
 THERE = [40.0, 50.0, 140.0, 130.0]
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    """Two images with human boxes."""
-    made = new_server(tmp_path, num_images=2)
-    labels = tmp_path / "labels.json"
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two images with human boxes; a test leaves no conflict behind."""
+    made = new_server(tmp_path_factory.mktemp("conflicts"), num_images=2)
+    labels = made.folder / "labels.json"
     labels.write_text(json.dumps(labels_of(2)))
     made.cli("import", "--coco", str(labels), "--as", "human")
     made.start(has_worker=False)
@@ -66,12 +65,11 @@ def versions(workspace: Workspace, uid: str) -> list[tuple[str, list[float] | No
 
 @pytest.mark.browser
 def test_the_version_that_is_not_taken_stays_in_the_history(
-    browser: Browser, server: Server, workspace: Workspace
+    page: Page, workspace: Workspace
 ) -> None:
     kept, taken, gone, doubled = list(boxes(workspace).values())[:4]
     for box in (kept, taken, gone, doubled):
         change_there(workspace, box, is_deleted=box is gone)
-    page = open_page(browser, server)
     page.get_by_role("tab", name="FiftyOne", exact=True).click()
     card = page.locator("#conflict-card")
 
@@ -100,11 +98,10 @@ def test_the_version_that_is_not_taken_stays_in_the_history(
 
 
 @pytest.mark.browser
-def test_a_decision_can_wait(browser: Browser, server: Server, workspace: Workspace) -> None:
+def test_a_decision_can_wait(page: Page, workspace: Workspace) -> None:
     first, second = list(boxes(workspace).values())[:2]
     change_there(workspace, first)
     change_there(workspace, second)
-    page = open_page(browser, server)
     page.get_by_role("tab", name="FiftyOne", exact=True).click()
     expect(page.locator("#conflict-card")).to_contain_text("1 of 2")
     page.get_by_role("button", name="Decide later").click()
@@ -113,3 +110,6 @@ def test_a_decision_can_wait(browser: Browser, server: Server, workspace: Worksp
     expect(page.locator("#conflict-card")).to_contain_text("A box was changed")
     assert boxes(workspace)[first.uid].box == first.box
     assert list(boxes(workspace)[second.uid].box) == THERE
+    page.get_by_role("button", name="Keep sdpt-app's").click()
+    expect(page.locator("#conflict-card")).to_be_hidden()
+    assert boxes(workspace)[first.uid].box == first.box

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.fiftyone.places import DATABASE_NAME
 from app.settings import default_author
@@ -229,10 +229,10 @@ def exported(server: Server) -> dict[str, Any]:
 @pytest.mark.browser
 @pytest.mark.timeout(1_800)
 def test_what_is_decided_in_fiftyone_is_found_in_the_project_and_its_export(
-    browser: Browser, server: Server, workspace: Workspace
+    context: BrowserContext, server: Server, workspace: Workspace
 ) -> None:
     tuning = start_long_tuning(workspace)
-    page = open_page(browser, server)
+    page = open_page(context, server)
     shown = open_fiftyone(page, server)
     assert job_of(workspace, tuning).status is JobStatus.RUNNING  # pushed while it learns
     cancel(workspace, tuning)

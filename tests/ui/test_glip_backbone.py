@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.engine.glip.scenes import TINY_GLIP, write_coco, write_scenes
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server, new_server, open_page
+from tests.ui.conftest import Server, new_server
 
 NUM_LABELLED, NUM_OTHERS = 3, 4
 
@@ -36,8 +36,7 @@ def accept_one(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_a_person_tunes_prelabels_and_reviews_with_glip(browser: Browser, server: Server) -> None:
-    page = open_page(browser, server)
+def test_a_person_tunes_prelabels_and_reviews_with_glip(page: Page, server: Server) -> None:
     expect(page.locator("#project-overview")).to_contain_text("tiny_glip")
     page.get_by_role("tab", name="Tune", exact=True).click()
     expect(page.locator("#tune-labelled")).to_contain_text(f"{NUM_LABELLED} labelled images")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from app.workspace import open_workspace
 from storage import bundles, categories
@@ -78,9 +78,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 @pytest.fixture
-def page(browser: Browser, project: Project) -> Iterator[Page]:
+def page(context: BrowserContext, project: Project) -> Iterator[Page]:
     project.restore()
-    opened = open_page(browser, project.server)
+    opened = open_page(context, project.server)
     yield opened
     opened.close()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from app.showing import set_thresholds
 from app.workspace import open_workspace
@@ -48,8 +48,8 @@ def _labels_of_first(server: Server) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened_page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = open_page(browser, server)
+def opened_page(context: BrowserContext, server: Server) -> Iterator[Page]:
+    opened = open_page(context, server)
     yield opened
     opened.close()
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from pycocotools.coco import COCO
 
 from tests.ui.canvas_user import Box, CanvasUser
-from tests.ui.conftest import SAMPLES, Server, new_server, open_page, picture
+from tests.ui.conftest import SAMPLES, Server, new_server, picture
 
 CLASSES = ("white blood cell", "red blood cell", "platelet")
-NUM_LABELLED = 5
+NUM_IMAGES, NUM_LABELLED = 12, 5
 TOLERANCE_PX, SNAPS_WITHIN_PX = 1.0, 7.0
 
 Drawn = dict[str, list[tuple[Box, str]]]
@@ -26,7 +26,7 @@ Drawn = dict[str, list[tuple[Box, str]]]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    made = new_server(tmp_path, num_images=30)
+    made = new_server(tmp_path, num_images=NUM_IMAGES)
     made.start()
     yield made
     made.stop()
@@ -70,16 +70,18 @@ def draw_on_first_images(page: Page) -> Drawn:
 
 def tune_and_prelabel(page: Page) -> None:
     page.get_by_role("tab", name="Tune", exact=True).click()
-    expect(page.locator("#tune-labelled")).to_contain_text("Ready: 5 labelled images")
+    expect(page.locator("#tune-labelled")).to_contain_text(f"Ready: {NUM_LABELLED} labelled images")
     page.locator("#tune-advanced").get_by_text("Advanced").click()
-    page.locator("#tune-steps input").fill("30")
+    page.locator("#tune-steps input").fill("10")
     page.locator("#tune-start").click()
     expect(page.locator("#tune-state")).to_contain_text(re.compile("Tuning: "))
     page.reload()  # progress must survive it
     page.get_by_role("tab", name="Tune", exact=True).click()
     expect(page.locator("#tune-state")).to_contain_text(re.compile("Adopted|Kept as a choice"))
     page.locator("#prelabel-start").click()
-    expect(page.locator("#prelabel-state")).to_contain_text("25 images were looked at")
+    expect(page.locator("#prelabel-state")).to_contain_text(
+        f"{NUM_IMAGES - NUM_LABELLED} images were looked at"
+    )
     expect(page.locator("#prelabel-start")).to_be_focused()  # it was disabled meanwhile
     picture(page, "tune")
 
@@ -135,8 +137,7 @@ def foreign_connections(server: Server) -> list[str]:
 
 
 @pytest.mark.browser
-def test_a_person_labels_tunes_reviews_and_exports(browser: Browser, server: Server) -> None:
-    page = open_page(browser, server)
+def test_a_person_labels_tunes_reviews_and_exports(page: Page, server: Server) -> None:
     add_classes(page)
     drawn = draw_on_first_images(page)
     num_drawn = sum(len(boxes) for boxes in drawn.values())
