@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,21 +46,34 @@ def prelabelled(workspace: Workspace, bundle: str = "zero-shot") -> Job:
     return followed(workspace, job)
 
 
-def test_tuning_reports_what_scripts_rely_on_and_touches_no_human_box(
-    workspace: Workspace,
-) -> None:
-    before = human_boxes(workspace)
-    result = result_of(followed(workspace, enqueue_tune(workspace, QUICK, now())))
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """A project after a tuning, what it said, and the boxes before it."""
+
+    workspace: Workspace
+    result: dict[str, Any]
+    before: list[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tuned]:
+    with blood_cells(tmp_path_factory.mktemp("tuned")) as made:
+        choose_backbone(made, "nano")
+        before = human_boxes(made)
+        yield Tuned(made, result_of(followed(made, enqueue_tune(made, QUICK, now()))), before)
+
+
+def test_tuning_reports_what_scripts_rely_on_and_touches_no_human_box(tuned: Tuned) -> None:
+    result = tuned.result
     assert {"bundle", "adopted", "zero_shot", "tuned", "steps", "seconds"} <= result.keys()
     assert result["steps"] == 3
     assert result["trainable_parameters"] > 0
-    assert human_boxes(workspace) == before
+    assert human_boxes(tuned.workspace) == tuned.before
 
 
-def test_a_bundle_is_adopted_only_when_it_beats_zero_shot(workspace: Workspace) -> None:
-    result = result_of(followed(workspace, enqueue_tune(workspace, QUICK, now())))
-    best = resolve_bundle(workspace, "best")
-    assert (best is not None) == result["adopted"]
+def test_a_bundle_is_adopted_only_when_it_beats_zero_shot(tuned: Tuned) -> None:
+    best = resolve_bundle(tuned.workspace, "best")
+    assert (best is not None) == tuned.result["adopted"]
 
 
 def test_tuning_without_labels_says_what_is_missing(tmp_path: Path) -> None:

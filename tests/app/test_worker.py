@@ -54,13 +54,13 @@ def test_a_killed_worker_loses_no_box_and_its_job_is_finished_by_the_next(
     workspace: Workspace,
 ) -> None:
     before = human_boxes(workspace)
-    job = enqueue_tune(workspace, TuneRequest(steps=30, val_fraction=0.5), now())
+    job = enqueue_tune(workspace, TuneRequest(steps=8, val_fraction=0.5), now())
     worker = start_worker(workspace)
     wait_until(lambda: num_steps(workspace, job.id) >= 2)
     worker.kill()
     worker.wait()
     done = follow(workspace, job.id, device="cpu", on_progress=ignore_progress)
-    assert result_of(done)["steps"] in (0, 25, 30)  # where the few images looked at each other
+    assert result_of(done)["steps"] in (0, 8)  # where the few images looked at each other
     assert done.attempt == 2
     assert human_boxes(workspace) == before
 
