@@ -26,8 +26,12 @@ def test_a_new_project_is_labelled_first() -> None:
     assert "6 images" in advise(START).reason
 
 
-def test_three_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
-    few = replace(START, num_labelled_images=3, least_images_per_class=1)
+def test_three_finished_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
+    begun = replace(START, num_labelled_images=3, least_images_per_class=1)
+    assert (
+        advise(begun).step is Step.LABEL
+    )  # on an image that is not done, a right proposal may look wrong
+    few = replace(begun, num_images_done=3)
     assert advise(few).step is Step.PRELABEL
     judged = replace(few, has_fresh_proposals=True)
     assert advise(replace(judged, help_s=3.0)).step is Step.REVIEW
