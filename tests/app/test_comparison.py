@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import sdpt_engine
+from app.bundles import adopt_bundle, list_bundles
 from app.comparison import compare
 from app.following import follow
 from app.progress import ignore_progress
@@ -81,6 +82,7 @@ def test_prompt_in_use_stays_when_the_new_one_finds_less(
     assert follow(workspace, job.id, device="cpu", on_progress=ignore_progress).status is (
         JobStatus.SUCCEEDED
     )
+    adopt_bundle(workspace, list_bundles(workspace)[-1].id, now())  # whatever six steps are worth
     nothing = Prediction(BOX[:0], np.zeros(0, np.float32), LABEL[:0], (640, 480))
     judged = tuple(replace(pair, prediction=nothing) for pair in result.judged)
     comparison = compare(workspace, nano, replace(result, judged=judged), classes=CLASSES)

@@ -184,6 +184,7 @@ def test_a_box_of_a_class_that_was_removed_meanwhile_is_kept_and_asked_about(
     again.go_to("smear-05")
     again.press("2")
     again.part("conflict-mine").click()
+    expect(again.part("canvas-conflict")).to_be_hidden()
     again.wait_saved()
     (stored,) = server.document(6)["annotations"]
     assert stored["category_id"] == 2

@@ -36,6 +36,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.stop()
 
 
+PLATELET_ID = 3  # what nano proposes most of without a prompt
+
+
 def _labels_of_first(server: Server) -> Path:
     names = sorted(path.name for path in server.data.iterdir())[:NUM_LABELLED]
     document = json.loads((SAMPLES / "train.json").read_text("utf-8"))
@@ -212,6 +215,8 @@ def test_a_page_of_crops_is_judged_and_taken_back(page: Page, server: Server) ->
     dialog = opened(page, "grid", "review-grid")
     crops = dialog.get_by_test_id("grid-crop")
     expect(crops.first).to_be_focused()
+    dialog.get_by_test_id("grid-class").select_option(value=str(PLATELET_ID))
+    expect(crops.nth(2)).to_be_visible()
     number = crops.count()
     waiting = dialog.get_by_test_id("grid-left").inner_text()
     before = server.cli("status")["annotations"]["accepted"]

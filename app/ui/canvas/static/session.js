@@ -117,18 +117,22 @@ export class Session extends EventTarget {
     for (const by of [1, 2, -1]) await this.loader.prefetch(this.list.ids[index + by]);
   }
 
-  /** Ask the server again for the shown image, and take over what it says unless a change is on its way. */
+  /** Ask the server again for the shown image, and take over what it says unless a change is on its way; whether it was. */
   async reload() {
     const id = this.imageId;
-    if (id === null) return;
+    if (id === null) return false;
     const epoch = this.epoch;
     try {
       const document = await this.loader.document(id, { isFresh: true });
-      if (epoch === this.epoch) this.adopt(document);
-      else this.loader.forget(id); // what we changed meanwhile brings its own answer
+      if (epoch === this.epoch) {
+        this.adopt(document);
+        return true;
+      }
+      this.loader.forget(id); // what we changed meanwhile brings its own answer
     } catch (error) {
       if (error.status === 404) this.say(error.message, "bad");
     }
+    return false;
   }
 
   get imageId() {
