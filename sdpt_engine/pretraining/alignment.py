@@ -15,10 +15,10 @@ Legend: P names, W tokens of the longest of them, d model width, B scenes, Q que
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +69,7 @@ class NameTable(nn.Module):
 
     def __init__(self, nano: NanoInTraining, names: Sequence[str]) -> None:
         super().__init__()
+        self.names = tuple(names)
         self.row_of = {name: row for row, name in enumerate(names)}
         with torch.no_grad():
             self.vectors = nn.Parameter(name_features(nano, names))
@@ -105,16 +106,17 @@ class Alignment:
         shown = sorted({name for scene in named if scene for name in scene.names})
         if not shown or seen.proposals is None:
             return output.boxes.new_zeros(())
-        every = list(self.table.row_of)
+        every = self.table.names
         others = draw.sample(every, min(self.num_names, len(every)))
         asked = [*shown, *(name for name in others if name not in set(shown))]
         phrases = name_features(nano, asked)
         number = {name: place for place, name in enumerate(asked)}
         boxes = [box for _, box in output.auxiliary] + [output.boxes]
         stages = [(seen.proposals, output.proposal_boxes), *zip(seen.layers, boxes, strict=True)]
+        found = [_on_objects(stage, placed, named) for stage, placed in stages]
         losses = [
-            _naming(stage, placed, named, numbers, vectors)
-            for stage, placed in stages
+            _naming(regions, numbers, vectors)
+            for regions in found
             for numbers, vectors in ((number, phrases), (self.table.row_of, self.table.vectors))
         ]
         copied = _COPY_WEIGHT * self.table.copied(phrases, asked)
@@ -140,15 +142,19 @@ def name_features(nano: NanoInTraining, names: Sequence[str]) -> Tensor:
     return mean
 
 
-def _naming(
-    features: Tensor,
-    boxes: Tensor,
-    scenes: Sequence[LabelledFeatures | None],
-    number: dict[str, int],
-    phrases: Tensor,
-) -> Tensor:
-    """Cross-entropy over the names; every object counts once, shared by the queries that lie on it."""
-    rows, aims, shares = [], [], []
+class _Regions(NamedTuple):
+    """Queries that lie on named objects: their features, what each shows, and its share of the object."""
+
+    features: Tensor  # [R, d]
+    names: list[str]
+    shares: Tensor  # [R]; those of one object add up to 1
+
+
+def _on_objects(
+    features: Tensor, boxes: Tensor, scenes: Sequence[LabelledFeatures | None]
+) -> _Regions:
+    """Of features [B, Q, d] with boxes [B, Q, 4] cxcywh; a scene that is None, or names nothing, gives none."""
+    rows, names, shares = [features[0, :0]], list[str](), [features.new_zeros(0)]
     for own_features, own_boxes, scene in zip(features, boxes.detach(), scenes, strict=True):
         if scene is None or not scene.names:
             continue
@@ -157,10 +163,16 @@ def _naming(
         (on_object,) = (overlap >= _ON_OBJECT_IOU).nonzero(as_tuple=True)
         owners = owner[on_object]
         rows.append(own_features[on_object])
-        aims.append(torch.tensor([number[name] for name in scene.names])[owners])
+        names += [scene.names[number] for number in owners.tolist()]
         shares.append(1 / torch.bincount(owners, minlength=len(truth))[owners])
-    if not rows or not len(weights := torch.cat(shares)):
-        return features.new_zeros(())
-    logits = torch.cat(rows) @ phrases.T / features.shape[-1] ** 0.5
-    each = F.cross_entropy(logits, torch.cat(aims), reduction="none")
-    return (each * weights).sum() / weights.sum()
+    return _Regions(torch.cat(rows), names, torch.cat(shares))
+
+
+def _naming(regions: _Regions, number: Mapping[str, int], vectors: Tensor) -> Tensor:
+    """Cross-entropy over `vectors` [P, d], which `number` gives names to; every object counts once."""
+    if not regions.names:
+        return vectors.new_zeros(())
+    logits = regions.features @ vectors.T / vectors.shape[-1] ** 0.5
+    aims = torch.tensor([number[name] for name in regions.names])
+    each = F.cross_entropy(logits, aims, reduction="none")
+    return (each * regions.shares).sum() / regions.shares.sum()
