@@ -169,10 +169,11 @@ def _without_a_prompt(now: Situation, missing: str) -> Advice:
             f"{labelled}. Meanwhile pre-label with the detector as it is: "
             f"the {now.num_images_done} images that are done tell whether its proposals save time.",
         )
-    if now.help_s is not None and now.help_s < now.by_hand_s:
+    helped_s = _current_s(now)
+    if helped_s < now.by_hand_s:
         return Advice(
             Step.REVIEW,
-            f"The detector helps without any prompt ({now.help_s:.1f} s an object, {now.by_hand_s:.1f} s by hand): "
+            f"The detector helps without any prompt ({helped_s:.1f} s an object, {now.by_hand_s:.1f} s by hand): "
             f"review. {labelled}.",
         )
     return Advice(

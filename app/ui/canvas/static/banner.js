@@ -30,10 +30,13 @@ export function conflictBanner(session, conflicts) {
     element.replaceChildren();
     if (!entry) return;
     const settle = async (isMine) => {
-      // Until the stored version is here, the refused one is still shown, and putting it in its place would send nothing.
-      if (isMine && !(await session.reload())) return session.say("What is stored is not here yet. Answer again in a moment.", "bad");
-      if (isMine && session.imageId === entry.image_id) putMine(session, entry);
-      if (!isMine || session.imageId === entry.image_id) conflicts.settle(entry.id);
+      if (isMine) {
+        // Until the stored version is here, the refused one is still shown, and putting it in its place would send nothing.
+        if (!(await session.reload())) return session.say("What is stored is not here yet. Answer again in a moment.", "bad");
+        if (session.imageId !== entry.image_id) return;
+        putMine(session, entry);
+      }
+      conflicts.settle(entry.id);
     };
     const rest = more.length ? ` (${more.length} more on this image)` : "";
     element.append(
