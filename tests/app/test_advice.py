@@ -28,16 +28,14 @@ def test_a_new_project_is_labelled_first() -> None:
 
 def test_three_finished_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
     begun = replace(START, num_labelled_images=3, least_images_per_class=1)
-    assert (
-        advise(begun).step is Step.LABEL
-    )  # on an image that is not done, a right proposal may look wrong
+    # On an image that is not done, a right proposal may look wrong.
+    assert advise(begun).step is Step.LABEL
     few = replace(begun, num_images_done=3)
     assert advise(few).step is Step.PRELABEL
     judged = replace(few, has_fresh_proposals=True)
     assert advise(replace(judged, help_s=3.0)).step is Step.REVIEW
-    assert (
-        advise(replace(judged, help_s=7.0)).step is Step.LABEL
-    )  # nothing that it shows saves time
+    # Nothing that it shows saves time.
+    assert advise(replace(judged, help_s=7.0)).step is Step.LABEL
     ready = replace(judged, num_labelled_images=8, least_images_per_class=2, help_s=3.0)
     assert advise(ready).step is Step.TUNE
 
