@@ -85,7 +85,8 @@ def advise(now: Situation) -> Advice:
     if now.num_images_left == 0:
         return _at_the_end(now)
     objects = _objects_left(now)
-    if objects * now.by_hand_s <= now.tune_overhead_s:
+    is_known = now.num_labelled_images > 0  # before the first, nobody knows how many there are
+    if is_known and objects * now.by_hand_s <= now.tune_overhead_s:
         return Advice(
             Step.REVIEW if now.has_fresh_proposals and _helps(now) else Step.BY_HAND,
             f"About {objects:.0f} objects are left: finishing them takes less than "

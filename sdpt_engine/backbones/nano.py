@@ -59,7 +59,10 @@ def is_nano_folder(folder: Path) -> bool:
 def load_nano(
     folder: Path, device: torch.device, *, name: str = "nano", longest_px: int = INPUT_PX
 ) -> GroundingDinoDetector:
-    """The detector in `folder` (config.json, vocab.txt and three shards), which sees images `longest_px` long."""
+    """The detector in `folder`, which sees images `longest_px` long.
+
+    The folder holds config.json, vocab.txt, three shards, and words.safetensors where words were taught.
+    """
     missing = [n for n in ("config.json", "vocab.txt", *_SHARDS) if not (folder / n).is_file()]
     if missing:
         raise BackboneUnavailableError(
@@ -71,6 +74,8 @@ def load_nano(
     network.load_state_dict(_shard(folder, "image_encoder"))
     fold_batch_norms(network.eval())
     base.text_backbone.load_state_dict(_shard(folder, "text_encoder"), strict=False)
+    if (folder / WORDS_NAME).is_file():
+        _put_words(base.text_backbone.get_input_embeddings(), load_file(folder / WORDS_NAME))
     trained = _shard(folder, "trained")
     unknown = model.load_state_dict(trained, strict=False).unexpected_keys
     if unknown:
@@ -83,6 +88,13 @@ def load_nano(
 
 
 _SHARDS = ("image_encoder.safetensors", "text_encoder.safetensors", "trained.safetensors")
+WORDS_NAME = "words.safetensors"
+
+
+@torch.no_grad()
+def _put_words(embeddings: nn.Embedding, words: dict[str, Tensor]) -> None:
+    """Rows of the word embeddings that were taught; ids int64 [R], vectors [R, text encoder width]."""
+    embeddings.weight[words["ids"]] = words["vectors"].float()
 
 
 def is_trained_part(name: str) -> bool:

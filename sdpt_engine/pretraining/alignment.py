@@ -102,7 +102,7 @@ class Alignment:
 
         By the names' words and by the table, and what the words lack of the table.
         """
-        named = [scene if scene.family in (COMPOSED, ON_PHOTOGRAPH) else None for scene in scenes]
+        named = on_drawings(scenes)
         shown = sorted({name for scene in named if scene for name in scene.names})
         if not shown or seen.proposals is None:
             return output.boxes.new_zeros(())
@@ -113,7 +113,7 @@ class Alignment:
         number = {name: place for place, name in enumerate(asked)}
         boxes = [box for _, box in output.auxiliary] + [output.boxes]
         stages = [(seen.proposals, output.proposal_boxes), *zip(seen.layers, boxes, strict=True)]
-        found = [_on_objects(stage, placed, named) for stage, placed in stages]
+        found = [regions_on_objects(stage, placed, named) for stage, placed in stages]
         losses = [
             _naming(regions, numbers, vectors)
             for regions in found
@@ -127,13 +127,18 @@ def name_features(nano: NanoInTraining, names: Sequence[str]) -> Tensor:
     """[P, d]: the mean of each name's words behind the text layers, fusion left out."""
     hidden = [nano.hidden_phrase(name) for name in names]
     counts = torch.tensor([len(rows) for rows in hidden])
+    return phrase_features(nano, torch.nn.utils.rnn.pad_sequence(hidden, batch_first=True), counts)
+
+
+def phrase_features(nano: NanoInTraining, hidden: Tensor, counts: Tensor) -> Tensor:
+    """`name_features` of what the text encoder says, [P, W, its width]; the first `counts` [P] rows are a phrase's."""
     base: Any = nano.model.model
-    words = base.text_projection(torch.nn.utils.rnn.pad_sequence(hidden, batch_first=True))
+    words = base.text_projection(hidden)
     places = torch.arange(words.shape[1])
     is_word = places < counts[:, None]  # [P, W], the full stop included
     may_see = is_word[:, None, :] | torch.eye(len(places), dtype=torch.bool)
     layers = base.encoder.layers
-    positions = layers[0].get_text_position_embeddings(words, None, places.expand(len(names), -1))
+    positions = layers[0].get_text_position_embeddings(words, None, places.expand(len(hidden), -1))
     for layer in layers:
         words = layer.fusion_layer.layer_norm_text(words)
         words = layer.text_enhancer_layer(words, may_see, positions)[0]
@@ -142,7 +147,7 @@ def name_features(nano: NanoInTraining, names: Sequence[str]) -> Tensor:
     return mean
 
 
-class _Regions(NamedTuple):
+class Regions(NamedTuple):
     """Queries that lie on named objects: their features, what each shows, and its share of the object."""
 
     features: Tensor  # [R, d]
@@ -150,9 +155,14 @@ class _Regions(NamedTuple):
     shares: Tensor  # [R]; those of one object add up to 1
 
 
-def _on_objects(
+def on_drawings(scenes: Sequence[LabelledFeatures]) -> list[LabelledFeatures | None]:
+    """The scenes whose names are those of drawings, and None for the others."""
+    return [scene if scene.family in (COMPOSED, ON_PHOTOGRAPH) else None for scene in scenes]
+
+
+def regions_on_objects(
     features: Tensor, boxes: Tensor, scenes: Sequence[LabelledFeatures | None]
-) -> _Regions:
+) -> Regions:
     """Of features [B, Q, d] with boxes [B, Q, 4] cxcywh; a scene that is None, or names nothing, gives none."""
     rows, names, shares = [features[0, :0]], list[str](), [features.new_zeros(0)]
     for own_features, own_boxes, scene in zip(features, boxes.detach(), scenes, strict=True):
@@ -165,10 +175,10 @@ def _on_objects(
         rows.append(own_features[on_object])
         names += [scene.names[number] for number in owners.tolist()]
         shares.append(1 / torch.bincount(owners, minlength=len(truth))[owners])
-    return _Regions(torch.cat(rows), names, torch.cat(shares))
+    return Regions(torch.cat(rows), names, torch.cat(shares))
 
 
-def _naming(regions: _Regions, number: Mapping[str, int], vectors: Tensor) -> Tensor:
+def _naming(regions: Regions, number: Mapping[str, int], vectors: Tensor) -> Tensor:
     """Cross-entropy over `vectors` [P, d], which `number` gives names to; every object counts once."""
     if not regions.names:
         return vectors.new_zeros(())

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sdpt_engine.backbones.nano import empty_nano, is_trained_part
+from sdpt_engine.backbones.nano import WORDS_NAME, empty_nano, is_trained_part
 
 _DECODER_LAYER = "model.decoder.layers."
 _QUERIES = "model.query_position_embeddings.weight"
@@ -73,6 +73,8 @@ def write_grown(
     )
     config = {"decoder_layers": decoder_layers, "num_queries": num_queries}
     _write(folder, output, larger, config)
+    if (folder / WORDS_NAME).is_file():
+        shutil.copyfile(folder / WORDS_NAME, output / WORDS_NAME)
 
 
 def write_random(folder: Path, output: Path, *, seed: int, gate: float) -> None:

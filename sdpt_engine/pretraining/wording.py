@@ -12,6 +12,8 @@ _MODES = ("all", "few", "kinds", "anything")
 _MODE_SHARES = (0.5, 0.3, 0.12, 0.08)
 _SIBLING_SHARE = 0.35
 _OTHER_WORDING_SHARE = 0.3
+BEFORE = ("photo of a", "photo of an", "a", "an", "the")
+"""What may stand before any phrase."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,13 @@ def test_a_new_project_is_labelled_first() -> None:
     assert "6 images" in advise(START).reason
 
 
+def test_nobody_counts_the_objects_left_before_a_first_image_is_labelled() -> None:
+    found = advise(replace(START, objects_per_image=0.0))
+
+    assert found.step is Step.LABEL
+    assert "objects are left" not in found.reason
+
+
 def test_three_finished_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
     begun = replace(START, num_labelled_images=3, least_images_per_class=1)
     # On an image that is not done, a right proposal may look wrong.
