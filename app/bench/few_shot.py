@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.demo import ASSETS_DIR
+from app.bench.sets import set_folders, shipped_set
 from app.errors import AppError
 from app.progress import OnProgress
 from sdpt_engine.baselines import METHODS
@@ -16,9 +16,8 @@ from sdpt_engine.bench.few_shot import AS_SHIPPED, Plan
 from sdpt_engine.bench.report import accuracy_table, write_report
 from sdpt_engine.bench.rows import ROWS_NAME, Row, read_rows
 
-SETS = ("bccd", "microcontrollers", "playing_cards", "composed")
 QUICK = Plan(
-    sets=tuple(ASSETS_DIR / "datasets" / name for name in ("bccd", "microcontrollers")),
+    sets=(shipped_set("bccd"), shipped_set("microcontrollers")),
     methods=("zero-shot", "exemplar", "sdpt", "text-offsets", "full"),
     shots=(3,),
     seeds=(0,),
@@ -61,7 +60,7 @@ class FewShotReport:
 
 def request(
     *,
-    sets: Sequence[Path] | None,
+    sets: Sequence[str] | None,
     methods: str | None,
     shots: str,
     num_seeds: int,
@@ -71,14 +70,14 @@ def request(
     is_choosing: bool = False,
     is_quick: bool = False,
 ) -> FewShotRequest:
-    """Raises AppError for shots that are no numbers."""
+    """Raises AppError for shots that are no numbers and sets that are not there."""
     names = tuple(methods.split("|")) if methods else (*METHODS, AS_SHIPPED)
     if is_choosing and not methods:
         names = tuple(name for name, method in METHODS.items() if method.is_trained)
     if has_ablations:
         names = ABLATIONS
     plan = Plan(
-        sets=tuple(sets) if sets else tuple(ASSETS_DIR / "datasets" / name for name in SETS),
+        sets=set_folders(sets),
         methods=names,
         shots=_numbers(shots),
         seeds=tuple(range(num_seeds)),
@@ -90,7 +89,7 @@ def request(
     if is_quick:
         plan = replace(QUICK, backbone=backbone)
     words = ["sdpt-app bench few-shot"]
-    words += [f"--set {folder}" for folder in sets or ()]
+    words += [f"--set {name}" for name in sets or ()]
     words += [f"--methods '{methods}'"] if methods else []
     words += [f"--shots {shots} --seeds {num_seeds} --steps {steps} --backbone {backbone}"]
     flags = {"--ablations": has_ablations, "--choose": is_choosing, "--quick": is_quick}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
+from app.bench.sets import REAL_SETS, shipped_set
 from app.demo import ASSETS_DIR
 from app.progress import OnProgress
 from sdpt_engine.bench.driving import run_plan
@@ -22,7 +23,6 @@ from sdpt_engine.bench.nano import (
 )
 from sdpt_engine.bench.rows import Row
 
-REAL_SETS = ("bccd", "microcontrollers", "playing_cards")
 SDPT_SHARE = 0.6
 _NANO_DIR = ASSETS_DIR / "backbones" / "nano"
 
@@ -54,7 +54,7 @@ def measure_nano(
 
 
 def _figures(request: NanoRequest, backbone: str, on_progress: OnProgress) -> Iterator[Figure]:
-    folders = [ASSETS_DIR / "datasets" / name for name in REAL_SETS]
+    folders = [shipped_set(name) for name in REAL_SETS]
     detector = load(backbone)
     yield from cost_figures(detector, folders[0])
     yield from real_figures(detector, folders)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from app.cli.bench_options import Backbone, OneSet, Output, Sets
 from app.cli.detector_benchmarks import effort, few_shot, nano, speed
 from app.cli.frame import AsJson, Debug, new_typer, percent, show
 
@@ -25,14 +25,11 @@ def _keep_sub_commands() -> None:
 
 @bench.command("first-job")
 def first_job(
-    dataset: Annotated[
-        Path | None,
-        typer.Option("--dataset", metavar="DIR", help="images/, train.json, test.json."),
-    ] = None,
+    set_name: OneSet = "bccd",
     labelled: Annotated[int, typer.Option("--labelled", min=2, help="Labelled images.")] = 10,
     seed: Annotated[int, typer.Option("--seed", help="Which images are labelled.")] = 0,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Tuning steps.")] = None,
-    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    backbone: Backbone = "nano",
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -45,11 +42,10 @@ def first_job(
     from dataclasses import asdict
 
     from app.bench.first_job import measure_first_job
-    from app.demo import ASSETS_DIR
+    from app.bench.sets import set_folder
 
-    folder = dataset or ASSETS_DIR / "datasets" / "bccd"
     done = measure_first_job(
-        folder, num_labelled=labelled, seed=seed, steps=steps, backbone=backbone
+        set_folder(set_name), num_labelled=labelled, seed=seed, steps=steps, backbone=backbone
     )
     text = (
         f"{done.dataset}, {done.num_labelled} labelled images, {done.zero_shot['num_images']} test "
@@ -174,14 +170,9 @@ def fiftyone(
 
 @bench.command("duplicates")
 def duplicates(
-    sets: Annotated[
-        list[Path] | None,
-        typer.Option("--set", metavar="DIR", help="images/, train.json, test.json. Repeatable."),
-    ] = None,
-    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Choice, rows and table.")
-    ] = None,
+    sets: Sets = None,
+    backbone: Backbone = "nano",
+    output: Output = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -193,12 +184,11 @@ def duplicates(
     """
     from app.bench.duplicates import measure_duplicates
     from app.bench.duplicates_report import table, write_report
-    from app.demo import ASSETS_DIR
+    from app.bench.sets import set_folders
     from app.progress import progress_bar
 
-    shipped = sorted(path.parent for path in ASSETS_DIR.glob("datasets/*/train.json"))
     with progress_bar("Embedding") as on_progress:
-        done = measure_duplicates(sets or shipped, backbone=backbone, on_progress=on_progress)
+        done = measure_duplicates(set_folders(sets), backbone=backbone, on_progress=on_progress)
     if output is not None:
         write_report(done, output)
     show({"backbone": done.backbone, "distance": done.distance}, table(done), as_json=as_json)

@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
+from app.cli.bench_options import Backbone, OneSet, Output, Sets
 from app.cli.frame import AsJson, Debug, Device, show
 
 
 def speed(
-    dataset: Annotated[
-        Path | None, typer.Option("--dataset", metavar="DIR", help="images/ and train.json.")
-    ] = None,
-    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    set_name: OneSet = "bccd",
+    backbone: Backbone = "nano",
     quick: Annotated[
         bool, typer.Option("--quick", help="Two rounds, and a tiny model for the large one.")
     ] = False,
@@ -32,12 +31,11 @@ def speed(
     """
     from dataclasses import asdict
 
+    from app.bench.sets import set_folder
     from app.bench.speed import describe, measure
-    from app.demo import ASSETS_DIR
 
-    folder = dataset or ASSETS_DIR / "datasets" / "bccd"
     done = measure(
-        folder,
+        set_folder(set_name),
         backbone=backbone,
         is_quick=quick,
         on_row=lambda row: typer.echo(describe(row), err=True),
@@ -49,10 +47,7 @@ def speed(
 
 
 def few_shot(
-    sets: Annotated[
-        list[Path] | None,
-        typer.Option("--set", metavar="DIR", help="images/, train.json, test.json. Repeatable."),
-    ] = None,
+    sets: Sets = None,
     methods: Annotated[
         str | None,
         typer.Option(
@@ -71,10 +66,8 @@ def few_shot(
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="A check-up of some minutes.")] = False,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 2,
-    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Rows, table and plot.")
-    ] = None,
+    backbone: Backbone = "nano",
+    output: Output = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -118,9 +111,7 @@ def nano(
     ] = None,
     num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="Few-shot seeds.")] = 3,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Steps of each few-shot run.")] = 60,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Keep the few-shot rows here.")
-    ] = None,
+    output: Output = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -153,10 +144,7 @@ def nano(
 
 
 def effort(
-    sets: Annotated[
-        str,
-        typer.Option("--sets", metavar="A,B", help="Shipped sets, or folders with COCO files."),
-    ] = "bccd,microcontrollers,playing_cards,composed",
+    sets: Sets = None,
     arms: Annotated[str, typer.Option("--arms", metavar="A,B", help="Ways of working.")] = "all",
     most_images: Annotated[
         int | None, typer.Option("--images", min=2, help="At most so many of each set.")
@@ -170,16 +158,14 @@ def effort(
         str,
         typer.Option("--damage", metavar="0,0.5,1", help="Share of the backbone that is noise."),
     ] = "0",
-    backbone: Annotated[str, typer.Option("--backbone", help="Detector.")] = "nano",
+    backbone: Backbone = "nano",
     device: Device = "auto",
     look_s: Annotated[float, typer.Option("--look-s", help="Seconds to take in an image.")] = 1.5,
     draw_s: Annotated[float, typer.Option("--draw-s", help="Seconds to draw a box.")] = 7.0,
     accept_s: Annotated[float, typer.Option("--accept-s", help="To accept a proposal.")] = 1.0,
     reject_s: Annotated[float, typer.Option("--reject-s", help="To reject one.")] = 1.0,
     fix_s: Annotated[float, typer.Option("--fix-s", help="To correct one.")] = 4.0,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="DIR", help="Rows, table and plot.")
-    ] = None,
+    output: Output = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
@@ -189,7 +175,7 @@ def effort(
 
     \b
     Example:
-      sdpt-app bench effort --sets microcontrollers --images 60
+      sdpt-app bench effort --set microcontrollers --images 60
       sdpt-app bench effort --output assets/benchmarks/effort
     """
     from dataclasses import asdict

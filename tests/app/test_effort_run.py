@@ -76,7 +76,7 @@ def test_with_a_blind_detector_the_full_loop_costs_what_drawing_costs(tmp_path: 
 
 def test_the_command_writes_rows_table_and_plot(tmp_path: Path) -> None:
     done = run_json(
-        *("bench", "effort", "--sets", SAMPLES, "--images", 4, "--first", 2, "--steps", 1),
+        *("bench", "effort", "--set", SAMPLES, "--images", 4, "--first", 2, "--steps", 1),
         *("--output", tmp_path),
     )
     hand = Actions(**done["rows"][0]["actions"])
@@ -91,3 +91,9 @@ def test_an_unknown_way_of_working_is_refused() -> None:
     result = run("bench", "effort", "--arms", "by magic")
     assert result.exit_code == 1
     assert "by hand" in result.stderr
+
+
+def test_a_set_that_is_not_there_is_refused() -> None:
+    result = run("bench", "effort", "--set", "nowhere")
+    assert result.exit_code == 1
+    assert "'nowhere' is neither a shipped set (bccd" in result.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -11,11 +12,9 @@ from app.bench.effort.report import Bar, bars, effort_table, write_report
 from app.bench.effort.rows import ROWS_NAME, Row, read_rows
 from app.bench.effort.running import Plan, run_plan
 from app.bench.effort.times import TimeModel
-from app.demo import ASSETS_DIR
+from app.bench.sets import set_folders
 from app.errors import SettingsError
 from app.progress import OnProgress
-
-SETS = ("bccd", "microcontrollers", "playing_cards", "composed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class EffortReport:
 
 def request(
     *,
-    sets: str,
+    sets: Sequence[str] | None,
     arms: str,
     damages: str,
     num_seeds: int,
@@ -48,7 +47,7 @@ def request(
     steps: int | None,
     times: TimeModel,
 ) -> EffortRequest:
-    """Lists are joined by commas; a set is a shipped one or a folder.
+    """`arms` and `damages` are joined by commas; a set is a shipped one or a folder.
 
     Raises SettingsError for an unknown way of working or a damage that is no share.
     """
@@ -59,7 +58,7 @@ def request(
             f"--arms '{unknown[0]}' is not known. Name some of {', '.join(ARMS)}, or all."
         )
     plan = Plan(
-        sets=tuple(_folder(name) for name in sets.split(",")),
+        sets=set_folders(sets),
         arms=tuple(names),
         seeds=tuple(range(num_seeds)),
         damages=_shares(damages),
@@ -70,7 +69,8 @@ def request(
         steps=steps,
         times=times,
     )
-    words = [f"sdpt-app bench effort --sets {sets} --seeds {num_seeds} --backbone {backbone}"]
+    words = ["sdpt-app bench effort", *(f"--set {name}" for name in sets or ())]
+    words += [f"--seeds {num_seeds} --backbone {backbone}"]
     words += [f"--arms '{arms}'"] if arms != "all" else []
     words += [f"--damage {damages}"] if damages != "0" else []
     words += [f"--images {most_images}"] if most_images is not None else []
@@ -93,10 +93,6 @@ def measure_effort(
     everything = read_rows(output / ROWS_NAME)  # an earlier command may have added other sets
     write_report(everything, output, times=wanted.plan.times, command=wanted.command)
     return EffortReport(tuple(rows), tuple(bars(rows)), effort_table(rows))
-
-
-def _folder(name: str) -> Path:
-    return ASSETS_DIR / "datasets" / name if name in SETS else Path(name)
 
 
 def _shares(text: str) -> tuple[float, ...]:
