@@ -117,7 +117,11 @@ def expected_saving(now: Situation) -> float:
 def predicted_seconds(now: Situation) -> float:
     """Seconds per object that a Tune with the labels of now should reach, at most those of now."""
     before = _current_s(now)
-    known = [(t.num_images, t.seconds_per_object) for t in now.tunings if t.seconds_per_object]
+    known = [  # who hides proposals that cost more than drawing pays no more than for drawing
+        (t.num_images, min(t.seconds_per_object, now.by_hand_s))
+        for t in now.tunings
+        if t.seconds_per_object
+    ]
     if not known:
         shots = max(1, now.least_images_per_class)
         share = min(0.5, 0.1 + 0.2 * math.log10(shots))  # what first tunings save in the benchmark

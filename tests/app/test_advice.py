@@ -69,6 +69,13 @@ def test_a_tune_that_was_not_kept_waits_for_twice_the_labels() -> None:
     assert advise(replace(failed, num_labelled_images=20)).step is Step.TUNE
 
 
+def test_a_first_tune_that_cost_more_than_drawing_does_not_silence_the_next() -> None:
+    harmful = (Tuning(8, 40, 30.0, False),)
+    found = advise(replace(TUNED, num_labelled_images=16, tunings=harmful, help_s=None))
+
+    assert found.step is Step.TUNE
+
+
 def test_a_flat_curve_says_stop() -> None:
     flat = (Tuning(10, 50, 2.0, True), Tuning(100, 500, 2.0, True))
     found = advise(
