@@ -135,8 +135,7 @@ def phrase_features(nano: NanoInTraining, hidden: Tensor, counts: Tensor) -> Ten
     base: Any = nano.model.model
     words = base.text_projection(hidden)
     places = torch.arange(words.shape[1])
-    is_word = places < counts[:, None]  # [P, W], the full stop included
-    may_see = is_word[:, None, :] | torch.eye(len(places), dtype=torch.bool)
+    may_see = phrase_masks(counts, len(places))
     layers = base.encoder.layers
     positions = layers[0].get_text_position_embeddings(words, None, places.expand(len(hidden), -1))
     for layer in layers:
@@ -145,6 +144,12 @@ def phrase_features(nano: NanoInTraining, hidden: Tensor, counts: Tensor) -> Ten
     is_named = (places < counts[:, None] - 1)[..., None]
     mean: Tensor = (words * is_named).sum(1) / is_named.sum(1)
     return mean
+
+
+def phrase_masks(counts: Tensor, width: int) -> Tensor:
+    """bool [P, W, W]: a token sees the first `counts` [P] ones, its phrase and full stop, and itself."""
+    is_word = torch.arange(width) < counts[:, None]
+    return is_word[:, None, :] | torch.eye(width, dtype=torch.bool)
 
 
 class Regions(NamedTuple):

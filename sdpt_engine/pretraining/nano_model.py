@@ -68,7 +68,12 @@ class NanoInTraining:
 
     def num_tokens(self, phrase: str) -> int:
         """Of one phrase with its full stop."""
-        return len(self.detector.tokenizer(phrase, add_special_tokens=False)["input_ids"]) + 1
+        return len(self.tokens(phrase)) + 1
+
+    def tokens(self, text: str) -> list[int]:
+        """Ids of a text alone, without what a caption is framed by."""
+        ids: list[int] = self.detector.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
     def _hidden_of(self, caption: Caption) -> Tensor:
         rows = [self._hidden_alone(item.prompt_text) for item in caption.classes]

@@ -49,7 +49,7 @@ def request(
 ) -> EffortRequest:
     """`arms` and `damages` are joined by commas; a set is a shipped one or a folder.
 
-    Raises SettingsError for an unknown way of working or a damage that is no share.
+    Raises SettingsError for an unknown way of working, a damage that is no share, or a set that is not there.
     """
     names = list(ARMS) if arms == "all" else arms.split(",")
     unknown = [name for name in names if name not in ARMS]
