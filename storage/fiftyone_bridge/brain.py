@@ -17,7 +17,7 @@ DUPLICATE_TAG = "near duplicate"
 DUPLICATES_VIEW = "duplicate images"
 # 1 - cosine of vectors less the mean of the set, as FiftyOne has it. Measured on nano, and chosen by
 # `sdpt-app bench duplicates`: assets/benchmarks/duplicates says what it finds, and what it does not.
-NEAR_DISTANCE = 0.055
+NEAR_DISTANCE = 0.06
 _LEAST_FOR_MAP = 3
 
 
