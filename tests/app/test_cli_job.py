@@ -21,7 +21,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
 
 def test_tune_reports_zero_shot_beside_tuned(tuned: tuple[Path, dict[str, Any]]) -> None:
     _, result = tuned
-    assert result["steps"] == 2
+    assert 0 <= result["steps"] <= 2  # the best step; 0 is the start
     assert {"bundle", "adopted", "seconds", "trainable_parameters"} <= set(result)
     assert 0 <= result["zero_shot"]["ap50"] <= 1
     assert 0 <= result["tuned"]["ap50"] <= 1

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from pycocotools.coco import COCO
 
+from tests.app.samples import TAUGHT_PROMPTS
 from tests.ui.canvas_user import Box, CanvasUser
 from tests.ui.conftest import SAMPLES, Server, new_server, picture
 
@@ -48,6 +49,7 @@ def published_boxes(file_name: str) -> list[tuple[Box, str]]:
 def add_classes(page: Page) -> None:
     for name in CLASSES:
         page.locator("#class-name").locator("input, textarea").first.fill(name)
+        page.locator("#class-prompt").locator("input, textarea").first.fill(TAUGHT_PROMPTS[name])
         page.locator("#class-add").click()
         expect(page.locator("#class-list")).to_contain_text(name)
 
