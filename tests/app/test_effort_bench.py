@@ -18,6 +18,7 @@ from app.bench.effort.times import SOURCES, Actions, TimeModel
 from app.bench.effort.truth import TrueObject, TruthSet, class_ids, empty_workspace, load_truth
 from app.errors import NotReadyError, SettingsError
 from app.importing import import_coco
+from app.showing import set_thresholds
 from app.workspace import Workspace
 from storage import annotations, images
 from storage.boxes import intersection_over_union
@@ -98,6 +99,32 @@ def test_actions_add_up_to_seconds() -> None:
     assert done.seconds(TimeModel()) == 3 * 1.5 + 7.0 + 3 * 1.0 + 4.0 + 2 * 1.0
     assert done.boxes == 5
     assert done.untouched == 0.6
+
+
+def test_pointing_costs_a_click_and_what_follows() -> None:
+    done = Actions(points=3, taken=1, mended=1, draws=1)
+    assert done.seconds(TimeModel()) == pytest.approx(3 * 1.9 + 1.0 + 4.0 + 7.0)
+    assert done.boxes == 3
+
+
+def test_who_points_draws_only_what_nobody_found(
+    desk: Desk, truth: TruthSet, tmp_path: Path
+) -> None:
+    propose(desk, truth, tmp_path)
+    set_thresholds(desk.workspace, dict.fromkeys(desk.class_ids, 1.0), now())
+    desk.finish_all(desk.remaining, points=True)
+    assert desk.actions.draws < 0.2 * truth.num_objects < 0.8 * truth.num_objects
+    assert desk.actions.taken > 0.8 * truth.num_objects
+    assert min(overlaps_with_truth(desk, desk.class_ids)) >= 0.75
+
+
+def test_who_points_in_vain_goes_back_to_drawing(
+    desk: Desk, truth: TruthSet, tmp_path: Path
+) -> None:
+    propose(desk, truth, tmp_path, shift=0.4)
+    set_thresholds(desk.workspace, dict.fromkeys(desk.class_ids, 1.0), now())
+    desk.finish_all(desk.remaining, points=True)
+    assert 0 < desk.actions.points < 12 < truth.num_objects
 
 
 def test_seconds_below_zero_are_refused() -> None:

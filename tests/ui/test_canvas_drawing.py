@@ -8,13 +8,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from storage.types import Box, NewPrediction
 from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server
+from tests.ui.conftest import Server, picture, propose
 
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
-NUM_IMAGES = 12
+NUM_IMAGES = 15
+HIDDEN, ON_ITS_RIGHT = (100, 100, 220, 200), (240, 100, 360, 200)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +172,56 @@ def test_tab_walks_first_through_what_overlaps_under_the_pointer(
     user.wait_saved()
     left = sorted(box[0] for box in server.boxes(int(user.number("image-id"))))
     assert left == pytest.approx([150, 400], abs=1)
+
+
+def test_pointing_takes_what_was_found_there_with_the_chosen_class(
+    user: CanvasUser, server: Server
+) -> None:
+    image_id = int(user.stage.get_attribute("data-image-id") or 0)
+    found = [NewPrediction(box, 1, 0.1) for box in (HIDDEN, ON_ITS_RIGHT)]
+    propose(server, image_id, *found)
+    user.page.reload()
+    user = CanvasUser(user.page, "label")
+    user.go_to(f"plain-{image_id - 1:02d}.png")
+    user.press("2", "p")
+    user.hover(*middle(HIDDEN))
+    expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, HIDDEN)))
+    picture(user.page, "pointing")
+    user.click(*middle(HIDDEN))
+    expect(user.stage).to_have_attribute("data-num-boxes", "1")
+    user.wait_saved()
+    (made,) = server.document(image_id)["annotations"]
+    assert (made["box"], made["category_id"], made["origin"]) == (list(HIDDEN), 2, "drawn")
+    user.press("Control+z")
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+    user.press("p")
+    user.hover(*middle(ON_ITS_RIGHT))
+    expect(user.stage).to_have_attribute("data-offered", "")
+
+
+def test_a_drag_still_draws_while_pointing(user: CanvasUser, server: Server) -> None:
+    image_id = int(user.stage.get_attribute("data-image-id") or 0)
+    propose(server, image_id, NewPrediction(HIDDEN, 1, 0.1))
+    user.page.reload()
+    user = CanvasUser(user.page, "label")
+    user.go_to(f"plain-{image_id - 1:02d}.png")
+    user.press("1", "p")
+    user.drag((120, 120), (180, 170), draws=False)
+    assert only_box(user, server) == pytest.approx([120, 120, 180, 170], abs=1)
+    user.drag(
+        (180, 150), (200, 150), draws=False
+    )  # an edge of it, though a box is offered around it
+    assert only_box(user, server) == pytest.approx([120, 120, 200, 170], abs=1)
+    user.press("p")
+
+
+def test_pointing_where_nothing_was_found_says_what_to_do(user: CanvasUser) -> None:
+    user.part("canvas-pointing").click()
+    expect(user.root.get_by_text("Pre-label it (in Tune)")).to_be_visible()
+    user.click(300, 200)
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+    user.part("canvas-pointing").click()
+
+
+def middle(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

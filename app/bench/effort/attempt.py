@@ -32,6 +32,7 @@ class Attempt:
     def prelabel(self, bundle: str = BEST) -> None:
         """Run a bundle on what is still to do."""
         self.machine.prelabel(PredictRequest(bundle=bundle))
+        self.desk.meet_new_proposals()
 
     def tune(self) -> Mapping[str, Any]:
         """Press Tune, and pre-label what is still to do if that brought a new prompt; what the job says."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app import effort, labelling, review
+from app.bench.effort.habit import keeps_pointing
 from app.bench.effort.person import Match, Person, Shown, best_match
 from app.bench.effort.times import Actions, TimeModel
 from app.bench.effort.truth import TrueImage, TrueObject
 from app.labelling import CreateBox
+from app.pointing import Candidate, best_at
 from app.workspace import Workspace
+from storage.boxes import intersection_over_union
+from storage.types import Box
 
 AUTHOR = "annotator"
 
@@ -46,6 +50,7 @@ class Desk:
         self.actions = Actions()
         self.curve: list[Moment] = []
         self._is_done: set[int] = set()
+        self._seconds_pointing: list[float] = []
 
     @property
     def seconds(self) -> float:
@@ -61,23 +66,32 @@ class Desk:
         """The images that are not finished, in the order of the set."""
         return [image_id for image_id in self.truth if image_id not in self._is_done]
 
-    def finish(self, image_id: int, *, is_by_hand: bool = False) -> None:
-        """Work on one image until it is done; by hand the proposals are out of sight."""
+    def finish(self, image_id: int, *, is_by_hand: bool = False, points: bool = False) -> None:
+        """Work on one image until it is done; by hand the proposals are out of sight.
+
+        Who `points` tries that before drawing, as long as it saves time.
+        """
         self._image, before = self.truth[image_id], self.actions
         still_open = dict(enumerate(self._image.objects))
         self._did(looks=1)
         if not is_by_hand:
             self._take(image_id, still_open)
             self._turn_down(image_id)
-        self._draw(image_id, still_open)
+        self._draw(image_id, still_open, points=points)
         labelling.set_reviewed(self.workspace, image_id, is_reviewed=True, at=self.now)
         self._record(image_id, before)
         self._is_done.add(image_id)
         self.curve.append(Moment(self.seconds, len(self._is_done), self.actions.boxes))
 
-    def finish_all(self, image_ids: Iterable[int], *, is_by_hand: bool = False) -> None:
+    def meet_new_proposals(self) -> None:
+        """Who gave up pointing tries it again."""
+        self._seconds_pointing.clear()
+
+    def finish_all(
+        self, image_ids: Iterable[int], *, is_by_hand: bool = False, points: bool = False
+    ) -> None:
         for image_id in image_ids:
-            self.finish(image_id, is_by_hand=is_by_hand)
+            self.finish(image_id, is_by_hand=is_by_hand, points=points)
 
     def _take(self, image_id: int, still_open: dict[int, TrueObject]) -> None:
         """Accept and correct while any proposal helps; what a new box covers, the app hides by itself."""
@@ -100,14 +114,37 @@ class Desk:
                 self._did(rejects=1)
                 review.reject(self.workspace, wrong.id, author=AUTHOR, at=self.now)
 
-    def _draw(self, image_id: int, still_open: Mapping[int, TrueObject]) -> None:
+    def _draw(self, image_id: int, still_open: Mapping[int, TrueObject], *, points: bool) -> None:
         for index, true in still_open.items():
             if self.person.is_overlooked(self._image, index):
                 continue
-            self._did(draws=1)
-            box = self.person.draw(self._image, index)
+            box = self._pointed(image_id, index) if points else None
+            if box is None:
+                self._did(draws=1)
+                box = self.person.draw(self._image, index)
             edit = CreateBox(f"drawn-{image_id}-{index}", box, self.class_ids[true.label])
             labelling.apply_edits(self.workspace, image_id, [edit], author=AUTHOR, at=self.now)
+
+    def _pointed(self, image_id: int, index: int) -> Box | None:
+        """What pointing at an object gives, after a correction if need be; None when it must be drawn."""
+        candidates = self._candidates(image_id)
+        if not candidates or not keeps_pointing(self._seconds_pointing, self._times):
+            return None
+        true = self._image.objects[index].box
+        found = best_at(candidates, *self.person.point(self._image, index))
+        overlap = intersection_over_union(found.box, true) if found else 0.0
+        is_exact, is_close = overlap >= self.person.accept_iou, overlap >= self.person.fix_iou
+        times = self._times
+        then = times.accept_s if is_exact else times.fix_s if is_close else times.draw_s
+        self._seconds_pointing.append(times.point_s + then)
+        self._did(points=1, taken=int(is_exact), mended=int(is_close and not is_exact))
+        if found is not None and is_exact:
+            return found.box
+        return self.person.draw(self._image, index) if is_close else None
+
+    def _candidates(self, image_id: int) -> list[Candidate]:
+        document = labelling.image_document(self.workspace, image_id)
+        return [Candidate(tuple(c["box"]), c["score"]) for c in document["candidates"]]
 
     def _shown(self, image_id: int) -> list[Shown]:
         document = labelling.image_document(self.workspace, image_id)
@@ -135,16 +172,20 @@ class Desk:
         self.actions += Actions(**counts)
 
     def _record(self, image_id: int, before: Actions) -> None:
-        times, did = self._times, self.actions
-        spent = {
-            "drawn": (did.draws - before.draws, times.draw_s),
-            "accepted": (did.accepts - before.accepts, times.accept_s),
-            "corrected": (did.fixes - before.fixes, times.fix_s),
-            "rejected": (did.rejects - before.rejects, times.reject_s),
-        }
+        times, did = self._times, self.actions - before
+        in_vain = did.points - did.taken - did.mended
+        spent = (
+            ("drawn", in_vain, times.point_s + times.draw_s),
+            ("drawn", did.draws - in_vain, times.draw_s),
+            ("drawn", did.taken, times.point_s + times.accept_s),
+            ("drawn", did.mended, times.point_s + times.fix_s),
+            ("accepted", did.accepts, times.accept_s),
+            ("corrected", did.fixes, times.fix_s),
+            ("rejected", did.rejects, times.reject_s),
+        )
         timed = [
-            effort.Timed(f"{image_id}-{action}-{number}", image_id, action, seconds)
-            for action, (count, seconds) in spent.items()
+            effort.Timed(f"{image_id}-{kind}-{number}", image_id, action, seconds)
+            for kind, (action, count, seconds) in enumerate(spent)
             for number in range(count)
         ]
         timed.append(effort.Timed(f"{image_id}-done", image_id, "done", times.look_s, num_boxes=0))

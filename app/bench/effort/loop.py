@@ -12,8 +12,11 @@ from app.review_queue import queue
 ASK_EVERY = 3  # finished images between two looks at the hint, once there was a first Tune
 
 
-def full_loop(attempt: Attempt) -> None:
-    """Label by hand until the hint says Tune, review while it pays, tune again when it says so."""
+def full_loop(attempt: Attempt, *, points: bool = True) -> None:
+    """Label by hand until the hint says Tune, review while it pays, tune again when it says so.
+
+    With `points`, what no shown proposal saves is pointed at before it is drawn.
+    """
     desk = attempt.desk
     while desk.remaining:
         step = effort_report(desk.workspace).advice.step
@@ -24,10 +27,10 @@ def full_loop(attempt: Attempt) -> None:
             attempt.prelabel()
             show_what_pays(desk.workspace, desk.now)
         else:
-            _work_on(attempt, is_by_hand=step is not Step.REVIEW)
+            _work_on(attempt, is_by_hand=step is not Step.REVIEW, points=points)
 
 
-def _work_on(attempt: Attempt, *, is_by_hand: bool) -> None:
+def _work_on(attempt: Attempt, *, is_by_hand: bool, points: bool) -> None:
     """Finish a few images: those of the review queue first, then the others in their order."""
     desk = attempt.desk
     has_proposals = attempt.has_proposals
@@ -36,6 +39,6 @@ def _work_on(attempt: Attempt, *, is_by_hand: bool) -> None:
         following = next((i for i in waiting or desk.remaining), None)
         if following is None:
             return
-        desk.finish(following, is_by_hand=is_by_hand)
+        desk.finish(following, is_by_hand=is_by_hand, points=points)
     if has_proposals:
         show_what_pays(desk.workspace, desk.now)

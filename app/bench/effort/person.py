@@ -22,12 +22,14 @@ class Person:
     """Shares in 0..1. `edge_error` is the standard deviation of an edge, in shares of the box's side.
 
     .035 gives drawn boxes a mean IoU of about .88 with the truth, which is what Papadopoulos et al. 2017 report
-    for extreme clicking. How often objects are overlooked and false proposals let through is our assumption.
+    for extreme clicking. How often objects are overlooked, how far from its middle it is pointed at
+    (`point_error`, likewise) and how often false proposals are let through is our assumption.
     """
 
     accept_iou: float = 0.75
     fix_iou: float = 0.5
     edge_error: float = 0.035
+    point_error: float = 0.1
     overlooks: float = 0.02
     lets_through: float = 0.02
     seed: int = 0
@@ -44,6 +46,12 @@ class Person:
             if intersection_over_union((x1, y1, x2, y2), true) >= self.accept_iou:
                 return x1, y1, x2, y2
         return true
+
+    def point(self, image: TrueImage, index: int) -> tuple[float, float]:
+        """Where this person points to mean an object."""
+        (x1, y1, x2, y2), chance = image.objects[index].box, self._chance("point", image, index)
+        dx, dy = (chance.gauss(0.0, self.point_error) for _ in range(2))
+        return (x1 + x2) / 2 + dx * (x2 - x1), (y1 + y2) / 2 + dy * (y2 - y1)
 
     def is_overlooked(self, image: TrueImage, index: int) -> bool:
         """Whether this person would not notice the object unless a proposal points at it."""

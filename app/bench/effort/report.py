@@ -84,9 +84,9 @@ def effort_table(rows: Sequence[Row]) -> str:
         lines = [
             f"### {_title(group)}: {mine[0].num_images} images, {mine[0].num_objects} objects, "
             f"{seeds} seed{'s' if seeds > 1 else ''}\n",
-            "| way | human hours | of by hand | boxes an hour | accepted untouched | corrected | drawn | "
+            "| way | human hours | of by hand | boxes an hour | accepted untouched | corrected | pointed at | drawn | "
             "rejected | tunings (adopted) | AP50 tuned | machine seconds | of by hand, if one waits for it |",
-            "|---|" + "--:|" * 11,
+            "|---|" + "--:|" * 12,
         ]
         for arm, same in _grouped(mine, lambda row: row.arm).items():
             lines.append(f"| {arm} | " + " | ".join(_cells(same, hand)) + " |")
@@ -103,6 +103,7 @@ def _cells(rows: Sequence[Row], hand: Mapping[int, float]) -> Iterable[str]:
     yield f"{mean(row.boxes_per_hour for row in rows):.0f}"
     yield _spread([100 * row.actions.untouched for row in rows], " %")
     yield f"{100 * mean(row.actions.fixes for row in rows) / boxes:.0f} %"
+    yield f"{100 * mean(row.actions.taken + row.actions.mended for row in rows) / boxes:.0f} %"
     yield f"{100 * mean(row.actions.draws for row in rows) / boxes:.0f} %"
     yield f"{mean(row.actions.rejects for row in rows):.0f}"
     adopted = mean(sum(t.is_adopted for t in row.tunings) for row in rows)

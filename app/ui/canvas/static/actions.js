@@ -3,20 +3,32 @@
 import { pickClass, goToImage, writeComment } from "./dialogs.js";
 import { chooseDigit, copyFromPrevious, duplicate, nudge, pull, remove } from "./editing.js";
 import { openTab } from "./page.js";
+import { WAYS } from "./tools.js";
 import { accept, acceptAll, reject, setMinScore, toggleProposals, togglePeek } from "./judging.js";
 import { done, next, none, previous, skip, toggleFlag } from "./walking.js";
 
 const DUPLICATE_PX = 12; // on the screen
 const SCORE_STEP = 0.05;
-const POINTS_STORE = "sdpt.points";
+const WAY_STORE = "sdpt.way";
+const WAY_SAID = {
+  drag: "Boxes are drawn by dragging.",
+  points: "Click the four outermost points of an object; dragging still works.",
+  pointing: "Point at an object: what was found there shows, a click takes it. Dragging still works.",
+};
+const NOTHING_FOUND = "Nothing more was found on this image. Pre-label it (in Tune) to point at objects; dragging works.";
 
 export function actionsOf({ session, stage, host, bar, toggleHelp }) {
   const { tool, pen } = stage;
-  const onPoints = [];
-  const setPoints = (isOn) => {
-    tool.setPoints(isOn);
-    localStorage.setItem(POINTS_STORE, isOn ? "yes" : "no");
-    for (const tell of onPoints) tell(isOn);
+  const onWay = [];
+  const setWay = (way) => {
+    tool.setWay(way);
+    localStorage.setItem(WAY_STORE, way);
+    for (const tell of onWay) tell(way);
+  };
+  const toggleWay = (way) => {
+    setWay(tool.way === way ? "drag" : way);
+    const isInVain = tool.way === "pointing" && session.state && !session.state.candidates.length;
+    session.say(isInVain ? NOTHING_FOUND : WAY_SAID[tool.way]);
   };
   return {
     isVisible: () => stage.isVisible,
@@ -40,14 +52,13 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     },
 
     pen: () => (pen.isOut ? pen.putAway() : pen.takeOut()),
-    points: () => {
-      setPoints(!tool.usesPoints);
-      session.say(tool.usesPoints ? "Click the four outermost points of an object; dragging still works." : "Boxes are drawn by dragging.");
-    },
-    /** Hear of it, and of the choice that this browser keeps. */
-    onPoints: (tell) => {
-      onPoints.push(tell);
-      setPoints(localStorage.getItem(POINTS_STORE) === "yes");
+    points: () => toggleWay("points"),
+    pointing: () => toggleWay("pointing"),
+    /** Hear of the way to draw, one of WAYS, and of the choice that this browser keeps. */
+    onWay: (tell) => {
+      onWay.push(tell);
+      const kept = localStorage.getItem(WAY_STORE);
+      setWay(WAYS.includes(kept) ? kept : "drag");
     },
     pick: () => pickClass(host, session),
     duplicate: () => duplicate(session, DUPLICATE_PX / stage.view.scale),

@@ -10,12 +10,13 @@
 
 import { newUid } from "./dom.js";
 
-/** {image, boxes: Map uid -> box, proposals: Map id -> proposal} from the server's document. */
+/** {image, boxes: Map uid -> box, proposals: Map id -> proposal, candidates: [{box, score}]} from the server's document. */
 export function stateOf(document, pendingOps) {
   const state = {
     image: { ...document.image },
     boxes: new Map(document.annotations.map((a) => [a.uid, a])),
     proposals: new Map(document.proposals.map((p) => [p.id, p])),
+    candidates: document.candidates,
   };
   for (const op of pendingOps) reduce(state, op);
   return state;

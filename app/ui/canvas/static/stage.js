@@ -127,8 +127,9 @@ export class Stage {
     const items = session.items().map((item) => this.#drawable(item));
     items.sort((a, b) => Number(a.isSelected) - Number(b.isSelected));
     const draft = this.tool.draft ?? this.pen.draft;
-    const { color } = session.category(session.currentClass);
-    this.layer.draw(items, draft ? { ...draft, color } : null);
+    const { color, name } = session.category(session.currentClass);
+    this.element.dataset.offered = draft?.isOffered ? draft.box.join(" ") : "";
+    this.layer.draw(items, draft ? { ...draft, color, name } : null);
   }
 
   #drawable(item) {

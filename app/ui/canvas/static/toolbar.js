@@ -9,7 +9,8 @@ export function toolBar(session, actions) {
     button(text, { title, command, onClick: actions[command], class: "sdpt-small", "data-testid": testid });
   return h(
     "div", { class: "sdpt-tools", role: "toolbar", "aria-label": "Tools" },
-    pointsButton(actions),
+    wayButton(actions, "points", "4 points", "Draw by clicking the four outermost points"),
+    wayButton(actions, "pointing", "Point", "Click an object to take the box that was found there"),
     tool("Duplicate", "Duplicate the selected box", "duplicate", "canvas-duplicate"),
     tool("Copy previous", "Copy the boxes of the previous image", "copyPrevious", "canvas-copy-previous"),
     tool("↶", "Undo", "undo", "canvas-undo"),
@@ -26,10 +27,11 @@ export function toolBar(session, actions) {
   );
 }
 
-function pointsButton(actions) {
-  const element = button("4 points", { title: "Draw by clicking the four outermost points", command: "points", class: "sdpt-toggle",
-    "data-testid": "canvas-points", onClick: actions.points });
-  actions.onPoints((isOn) => {
+/** way: one of WAYS of tools.js, and the command that turns it on and off. */
+function wayButton(actions, way, text, title) {
+  const element = button(text, { title, command: way, class: "sdpt-toggle", "data-testid": `canvas-${way}`, onClick: actions[way] });
+  actions.onWay((chosen) => {
+    const isOn = chosen === way;
     element.classList.toggle("is-on", isOn);
     element.setAttribute("aria-pressed", String(isOn));
   });

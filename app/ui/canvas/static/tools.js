@@ -5,6 +5,7 @@
 //   anywhere else: a drag draws a new box, a click selects what lies there (again: the next one below)
 //   space + drag, middle or right button: pan      Shift + drag: draw, whatever lies there
 //   with four points (extreme clicking): each click is an outermost point of the object, the fourth makes the box
+//   pointing: a click takes the box that was found there, which shows under the pointer; a drag still draws
 //
 // Near the border of the image boxes snap to it; Alt keeps them off.
 
@@ -12,6 +13,10 @@ import { changeBox, draw } from "./editing.js";
 import {
   area, around, clipped, contains, cursorOf, docked, fromCorners, handleAt, isOnOutline, moved, resized, snapped,
 } from "./geometry.js";
+import { candidateAt } from "./pointing.js";
+
+/** What a click does: nothing but select, add an outermost point, or take the box that was found there. */
+export const WAYS = ["drag", "points", "pointing"];
 
 const NUM_POINTS = 4;
 const SNAP_PX = 6;
@@ -25,7 +30,8 @@ export class PointerTool {
     Object.assign(this, { session, view, stage, crosshair, redraw });
     this.drag = null;
     this.points = []; // clicked so far, with four points
-    this.usesPoints = false;
+    this.way = "drag";
+    this.offered = null; // the box under the pointer that a click would take
     this.isSpaceDown = false;
     this.didPanWithSpace = false;
     stage.addEventListener("pointerdown", (e) => this.#down(e));
@@ -35,6 +41,7 @@ export class PointerTool {
     stage.addEventListener("pointerleave", () => {
       this.crosshair.hide();
       session.pointer = null;
+      this.#offer(null);
     });
     stage.addEventListener("contextmenu", (e) => e.preventDefault());
     stage.addEventListener("wheel", (e) => this.#wheel(e), { passive: false });
@@ -44,15 +51,18 @@ export class PointerTool {
     return this.drag !== null;
   }
 
-  /** What is being drawn, {box?, points?}, or null. */
+  /** What is being drawn or offered, {box?, points?, isOffered?}, or null. */
   get draft() {
     if (this.drag?.kind === "draw" && this.drag.box) return { box: this.drag.box };
-    return this.points.length ? { box: around(this.points), points: this.points } : null;
+    if (this.points.length) return { box: around(this.points), points: this.points };
+    return this.offered && !this.drag ? { box: this.offered.box, isOffered: true } : null;
   }
 
-  setPoints(isOn) {
-    this.usesPoints = isOn;
+  /** way: one of WAYS. */
+  setWay(way) {
+    this.way = way;
     this.points = [];
+    this.offered = null;
     this.redraw();
   }
 
@@ -91,15 +101,28 @@ export class PointerTool {
 
   /** {kind: "resize"|"move"|"draw", item?, handle?} */
   #intent(point, isForcedDraw) {
-    if (isForcedDraw || this.usesPoints) return { kind: "draw" };
+    if (isForcedDraw || this.way === "points") return { kind: "draw" };
     const selected = this.session.selected;
     if (selected) {
       const handle = handleAt(selected.box, point, EDGE_REACH_PX / this.view.scale);
       if (handle) return { kind: "resize", item: selected, handle };
       if (contains(selected.box, point)) return { kind: "move", item: selected };
     }
+    if (this.#candidateAt(point)) return { kind: "draw" };
     const touched = this.#outlineAt(point);
     return touched ? { kind: "move", item: touched } : { kind: "draw" };
+  }
+
+  #candidateAt(point) {
+    const { state, selected } = this.session;
+    if (this.way !== "pointing" || !state || (selected && contains(selected.box, point))) return null;
+    return candidateAt(state.candidates, point, this.session.items().map((item) => item.box));
+  }
+
+  #offer(candidate) {
+    if (this.offered === candidate) return;
+    this.offered = candidate;
+    this.redraw();
   }
 
   #outlineAt(point) {
@@ -151,6 +174,7 @@ export class PointerTool {
 
   #hover(point, isForcedDraw) {
     const intent = this.#intent(point, isForcedDraw);
+    this.#offer(intent.kind === "draw" && !isForcedDraw ? this.#candidateAt(point) : null);
     const under = intent.item ?? this.session.at(point)[0] ?? null;
     this.session.hover(under?.key ?? null);
     if (this.isSpaceDown) return;
@@ -165,13 +189,20 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    if (!drag.isMoving && this.usesPoints && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
+    const taken = drag.isMoving || drag.kind !== "draw" || event.shiftKey ? null : this.#candidateAt(this.#point(event));
+    if (taken) this.#take(taken);
+    else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {
       this.points = [];
       if (drag.box) draw(this.session, drag.box);
     } else if (preview) changeBox(this.session, drag.item.key, preview.box);
     this.redraw();
+  }
+
+  #take(candidate) {
+    this.offered = null;
+    draw(this.session, clipped(candidate.box, this.view.image));
   }
 
   /** The fourth outermost point makes the box, in whatever order they came. */

@@ -1,0 +1,29 @@
+// Which of the boxes that were found, but are not shown, a pointer means.
+
+import { contains, height, intersectionOverUnion, width } from "./geometry.js";
+
+const NEAR = 0.2;
+const TAKEN_IOU = 0.5;
+
+/**
+ * The candidate ({box, score}) under {x, y}, or null; none that lies on one of the `seen` boxes.
+ * The rule is `best_at` of app/pointing.py: surest, and near its middle.
+ */
+export function candidateAt(candidates, point, seen) {
+  let best = null;
+  let most = -1;
+  for (const candidate of candidates) {
+    if (!contains(candidate.box, point)) continue;
+    const worth = candidate.score * nearness(candidate.box, point);
+    if (worth <= most || seen.some((box) => intersectionOverUnion(box, candidate.box) >= TAKEN_IOU)) continue;
+    [best, most] = [candidate, worth];
+  }
+  return best;
+}
+
+/** 1 at the middle of the box, next to 0 at its edges. */
+function nearness(box, { x, y }) {
+  const dx = (x - (box[0] + box[2]) / 2) / width(box);
+  const dy = (y - (box[1] + box[3]) / 2) / height(box);
+  return Math.exp(-((Math.hypot(dx, dy) / NEAR) ** 2));
+}
