@@ -74,6 +74,7 @@ class CanvasUser:
         self.press("g")
         self.part("canvas-go-to-text").fill(name)
         self.press("Enter")
+        expect(self.part("canvas-go-to")).to_be_hidden()
         expect(self.part("canvas-filename")).to_have_text(re.compile(re.escape(name)))
         self.stage.locator("img").wait_for()
 

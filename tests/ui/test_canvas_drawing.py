@@ -15,8 +15,9 @@ from tests.ui.conftest import Server, picture, propose
 
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
-NUM_IMAGES = 15
+NUM_IMAGES = 16
 HIDDEN, ON_ITS_RIGHT = (100, 100, 220, 200), (240, 100, 360, 200)
+EVERYTHING = (20, 20, 620, 460)
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +198,19 @@ def test_pointing_takes_what_was_found_there_with_the_chosen_class(
     user.press("p")
     user.hover(*middle(ON_ITS_RIGHT))
     expect(user.stage).to_have_attribute("data-offered", "")
+
+
+def test_pointing_goes_by_keys_alone(user: CanvasUser, server: Server) -> None:
+    image_id = int(user.stage.get_attribute("data-image-id") or 0)
+    propose(server, image_id, NewPrediction(EVERYTHING, 1, 0.1))
+    user.page.reload()
+    user = CanvasUser(user.page, "label")
+    user.go_to(f"plain-{image_id - 1:02d}.png")
+    user.press("Escape", "1", "p", "b")  # the pen comes out in the middle of the image
+    expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, EVERYTHING)))
+    user.press("Enter", "p")
+    expect(user.stage).to_have_attribute("data-num-boxes", "1")
+    assert only_box(user, server) == list(EVERYTHING)
 
 
 def test_a_drag_still_draws_while_pointing(user: CanvasUser, server: Server) -> None:

@@ -26,7 +26,9 @@ export class Stage {
       session, view: this.view, stage: this.element, redraw: this.redraw,
       crosshair: { move: (point) => this.#cross(point), hide: () => this.#showCross(false) },
     });
-    this.pen = new KeyboardPen({ session, view: this.view, onChange: () => this.#followPen() });
+    this.pen = new KeyboardPen({
+      session, view: this.view, candidateAt: (point) => this.tool.candidateAt(point), onChange: () => this.#followPen(),
+    });
     for (const name of ["boxes", "hover"]) session.addEventListener(name, this.redraw);
     session.addEventListener("image", () => this.#show());
     session.addEventListener("reveal", () => this.#reveal());

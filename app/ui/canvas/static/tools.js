@@ -108,12 +108,13 @@ export class PointerTool {
       if (handle) return { kind: "resize", item: selected, handle };
       if (contains(selected.box, point)) return { kind: "move", item: selected };
     }
-    if (this.#candidateAt(point)) return { kind: "draw" };
+    if (this.candidateAt(point)) return { kind: "draw" };
     const touched = this.#outlineAt(point);
     return touched ? { kind: "move", item: touched } : { kind: "draw" };
   }
 
-  #candidateAt(point) {
+  /** The box that a press at this point of the image would take, or null. */
+  candidateAt(point) {
     const { state, selected } = this.session;
     if (this.way !== "pointing" || !state || (selected && contains(selected.box, point))) return null;
     return candidateAt(state.candidates, point, this.session.items().map((item) => item.box));
@@ -174,7 +175,7 @@ export class PointerTool {
 
   #hover(point, isForcedDraw) {
     const intent = this.#intent(point, isForcedDraw);
-    this.#offer(intent.kind === "draw" && !isForcedDraw ? this.#candidateAt(point) : null);
+    this.#offer(intent.kind === "draw" && !isForcedDraw ? this.candidateAt(point) : null);
     const under = intent.item ?? this.session.at(point)[0] ?? null;
     this.session.hover(under?.key ?? null);
     if (this.isSpaceDown) return;
@@ -189,7 +190,7 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    const taken = drag.isMoving || drag.kind !== "draw" || event.shiftKey ? null : this.#candidateAt(this.#point(event));
+    const taken = drag.isMoving || drag.kind !== "draw" || event.shiftKey ? null : this.candidateAt(this.#point(event));
     if (taken) this.#take(taken);
     else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
