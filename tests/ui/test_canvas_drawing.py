@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from app.pointing import Candidate, best_at
 from storage.types import Box, NewPrediction
-from tests.ui.bare_canvas import bare_server
+from tests.ui.bare_canvas import URL, bare_server
 from tests.ui.canvas_user import CanvasUser
 from tests.ui.conftest import Server, picture, propose
 
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
-NUM_IMAGES = 16
+NUM_IMAGES = 17
 HIDDEN, ON_ITS_RIGHT = (100, 100, 220, 200), (240, 100, 360, 200)
 EVERYTHING = (20, 20, 620, 460)
 
@@ -198,6 +200,26 @@ def test_pointing_takes_what_was_found_there_with_the_chosen_class(
     user.press("p")
     user.hover(*middle(ON_ITS_RIGHT))
     expect(user.stage).to_have_attribute("data-offered", "")
+
+
+def test_the_page_means_by_a_pointer_what_the_server_means(user: CanvasUser) -> None:
+    draw = random.Random(0)
+    candidates = [
+        Candidate((x, y, x + draw.uniform(20, 300), y + draw.uniform(20, 300)), draw.random())
+        for x, y in ((draw.uniform(0, 400), draw.uniform(0, 300)) for _ in range(40))
+    ]
+    points = [(draw.uniform(0, 640), draw.uniform(0, 480)) for _ in range(30)]
+    meant = user.page.evaluate(
+        """async ([url, candidates, points]) => {
+          const { candidateAt } = await import(url);
+          return points.map(([x, y]) => candidateAt(candidates, { x, y })?.box ?? null);
+        }""",
+        [f"{URL}/pointing.js", [c._asdict() for c in candidates], points],
+    )
+    found = [best_at(candidates, x, y) for x, y in points]
+    assert meant == [list(c.box) if c else None for c in found]
+    assert None in meant
+    assert any(meant)
 
 
 def test_pointing_goes_by_keys_alone(user: CanvasUser, server: Server) -> None:

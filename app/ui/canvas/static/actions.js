@@ -27,7 +27,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
   };
   const toggleWay = (way) => {
     setWay(tool.way === way ? "drag" : way);
-    const isInVain = tool.way === "pointing" && session.state && !session.state.candidates.length;
+    const isInVain = tool.way === "pointing" && session.state && !session.candidates().length;
     session.say(isInVain ? NOTHING_FOUND : WAY_SAID[tool.way]);
   };
   return {

@@ -5,18 +5,19 @@ import { contains, height, intersectionOverUnion, width } from "./geometry.js";
 const NEAR = 0.2;
 const TAKEN_IOU = 0.5;
 
-/**
- * The candidate ({box, score}) under {x, y}, or null; none that lies on one of the `seen` boxes.
- * The rule is `best_at` of app/pointing.py: surest, and near its middle.
- */
-export function candidateAt(candidates, point, seen) {
+/** The candidates ({box, score}) that lie on none of the `seen` boxes. */
+export function unseen(candidates, seen) {
+  return candidates.filter(({ box }) => !seen.some((other) => intersectionOverUnion(other, box) >= TAKEN_IOU));
+}
+
+/** The candidate under {x, y}, or null. The rule is `best_at` of app/pointing.py: surest, and near its middle. */
+export function candidateAt(candidates, point) {
   let best = null;
   let most = -1;
   for (const candidate of candidates) {
     if (!contains(candidate.box, point)) continue;
     const worth = candidate.score * nearness(candidate.box, point);
-    if (worth <= most || seen.some((box) => intersectionOverUnion(box, candidate.box) >= TAKEN_IOU)) continue;
-    [best, most] = [candidate, worth];
+    if (worth > most) [best, most] = [candidate, worth];
   }
   return best;
 }

@@ -5,6 +5,7 @@ import { getJson } from "./api.js";
 import { Cards, ImageList, Loader } from "./browse.js";
 import { area, contains } from "./geometry.js";
 import { reduce, stateOf } from "./model.js";
+import { unseen } from "./pointing.js";
 import { Shown } from "./shown.js";
 
 export const REVIEW_FLOOR = 0; // the server shows what its thresholds allow; the slider hides more of it
@@ -206,6 +207,13 @@ export class Session extends EventTarget {
 
   get selected() {
     return this.find(this.selection);
+  }
+
+  /** What was found and is neither shown nor boxed: see pointing.js. */
+  candidates() {
+    if (!this.state) return [];
+    const seen = [...this.state.boxes.values(), ...this.proposals()];
+    return unseen(this.state.candidates, seen.map((item) => item.box));
   }
 
   category(id) {

@@ -117,7 +117,7 @@ export class PointerTool {
   candidateAt(point) {
     const { state, selected } = this.session;
     if (this.way !== "pointing" || !state || (selected && contains(selected.box, point))) return null;
-    return candidateAt(state.candidates, point, this.session.items().map((item) => item.box));
+    return candidateAt(this.session.candidates(), point);
   }
 
   #offer(candidate) {
