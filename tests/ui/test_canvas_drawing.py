@@ -177,15 +177,20 @@ def test_tab_walks_first_through_what_overlaps_under_the_pointer(
     assert left == pytest.approx([150, 400], abs=1)
 
 
-def test_pointing_takes_what_was_found_there_with_the_chosen_class(
-    user: CanvasUser, server: Server
-) -> None:
+def with_hidden(user: CanvasUser, server: Server, *boxes: Box) -> tuple[CanvasUser, int]:
+    """The same person on the same image, where `boxes` were found that are not sure enough to be shown."""
     image_id = int(user.stage.get_attribute("data-image-id") or 0)
-    found = [NewPrediction(box, 1, 0.1) for box in (HIDDEN, ON_ITS_RIGHT)]
-    propose(server, image_id, *found)
+    propose(server, image_id, *(NewPrediction(box, 1, 0.1) for box in boxes))
     user.page.reload()
     user = CanvasUser(user.page, "label")
     user.go_to(f"plain-{image_id - 1:02d}.png")
+    return user, image_id
+
+
+def test_pointing_takes_what_was_found_there_with_the_chosen_class(
+    user: CanvasUser, server: Server
+) -> None:
+    user, image_id = with_hidden(user, server, HIDDEN, ON_ITS_RIGHT)
     user.press("2", "p")
     user.hover(*middle(HIDDEN))
     expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, HIDDEN)))
@@ -223,11 +228,7 @@ def test_the_page_means_by_a_pointer_what_the_server_means(user: CanvasUser) -> 
 
 
 def test_pointing_goes_by_keys_alone(user: CanvasUser, server: Server) -> None:
-    image_id = int(user.stage.get_attribute("data-image-id") or 0)
-    propose(server, image_id, NewPrediction(EVERYTHING, 1, 0.1))
-    user.page.reload()
-    user = CanvasUser(user.page, "label")
-    user.go_to(f"plain-{image_id - 1:02d}.png")
+    user, _ = with_hidden(user, server, EVERYTHING)
     user.press("Escape", "1", "p", "b")  # the pen comes out in the middle of the image
     expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, EVERYTHING)))
     user.press("Enter", "p")
@@ -236,11 +237,7 @@ def test_pointing_goes_by_keys_alone(user: CanvasUser, server: Server) -> None:
 
 
 def test_a_drag_still_draws_while_pointing(user: CanvasUser, server: Server) -> None:
-    image_id = int(user.stage.get_attribute("data-image-id") or 0)
-    propose(server, image_id, NewPrediction(HIDDEN, 1, 0.1))
-    user.page.reload()
-    user = CanvasUser(user.page, "label")
-    user.go_to(f"plain-{image_id - 1:02d}.png")
+    user, _ = with_hidden(user, server, HIDDEN)
     user.press("1", "p")
     user.drag((120, 120), (180, 170), draws=False)
     assert only_box(user, server) == pytest.approx([120, 120, 180, 170], abs=1)
