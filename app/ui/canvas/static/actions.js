@@ -3,8 +3,8 @@
 import { pickClass, goToImage, writeComment } from "./dialogs.js";
 import { chooseDigit, copyFromPrevious, duplicate, nudge, pull, remove } from "./editing.js";
 import { openTab } from "./page.js";
-import { WAYS } from "./tools.js";
 import { accept, acceptAll, reject, setMinScore, toggleProposals, togglePeek } from "./judging.js";
+import { WAYS } from "./tools.js";
 import { done, next, none, previous, skip, toggleFlag } from "./walking.js";
 
 const DUPLICATE_PX = 12; // on the screen
