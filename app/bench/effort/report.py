@@ -10,7 +10,13 @@ from typing import TypeVar
 
 from matplotlib.figure import Figure
 
-from app.bench.effort.arms import BY_HAND, FULL_LOOP, TUNED_ONCE, ZERO_SHOT_ONCE
+from app.bench.effort.arms import (
+    BY_HAND,
+    FULL_LOOP,
+    TUNED_ONCE,
+    WITHOUT_POINTING,
+    ZERO_SHOT_ONCE,
+)
 from app.bench.effort.checking import Audited
 from app.bench.effort.rows import JUDGED_BY, Row
 from app.bench.effort.times import (
@@ -23,7 +29,12 @@ from app.bench.effort.times import (
 
 TABLE_NAME, PLOT_NAME = "table.md", "effort.png"
 GOOD_AP50, MOST_SHARE = 0.6, 0.4
-_COLOURS = {BY_HAND: "black", ZERO_SHOT_ONCE: "tab:orange", TUNED_ONCE: "tab:blue"}
+_COLOURS = {
+    BY_HAND: "black",
+    ZERO_SHOT_ONCE: "tab:orange",
+    TUNED_ONCE: "tab:blue",
+    WITHOUT_POINTING: "tab:olive",
+}
 
 _MOST_COLUMNS = 4
 
@@ -222,7 +233,7 @@ def _plot(rows: Sequence[Row], path: Path) -> None:
         axis.set(title=_title(group), xlabel="human minutes", xlim=(0, None), ylim=(0, None))
     axes[0].set_ylabel("finished boxes")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
     figure.savefig(path, dpi=110)
 
 
