@@ -11,7 +11,7 @@ from app.readiness import readiness
 from app.showing import set_thresholds
 
 BY_HAND, ZERO_SHOT_ONCE = "by hand", "zero-shot once"
-TUNED_ONCE, FULL_LOOP, WITHOUT_POINTING = "tuned once", "full loop", "full loop, no pointing"
+TUNED_ONCE, FULL_LOOP, POINTING = "tuned once", "full loop", "full loop, pointing"
 USUAL_SCORE = 0.3  # from which tools with a zero-shot detector show its boxes as they come
 
 
@@ -44,6 +44,6 @@ ARMS: Mapping[str, Callable[[Attempt], None]] = {
     BY_HAND: by_hand,
     ZERO_SHOT_ONCE: zero_shot_once,
     TUNED_ONCE: tuned_once,
-    WITHOUT_POINTING: lambda attempt: full_loop(attempt, points=False),
     FULL_LOOP: full_loop,
+    POINTING: lambda attempt: full_loop(attempt, points=True),
 }

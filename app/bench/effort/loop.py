@@ -12,7 +12,7 @@ from app.review_queue import queue
 ASK_EVERY = 3  # finished images between two looks at the hint, once there was a first Tune
 
 
-def full_loop(attempt: Attempt, *, points: bool = True) -> None:
+def full_loop(attempt: Attempt, *, points: bool = False) -> None:
     """Label by hand until the hint says Tune, review while it pays, tune again when it says so.
 
     With `points`, what no shown proposal saves is pointed at before it is drawn.

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from app.bench.effort.arms import (
     BY_HAND,
     FULL_LOOP,
+    POINTING,
     TUNED_ONCE,
-    WITHOUT_POINTING,
     ZERO_SHOT_ONCE,
 )
 from app.bench.effort.checking import Audited
@@ -33,7 +33,7 @@ _COLOURS = {
     BY_HAND: "black",
     ZERO_SHOT_ONCE: "tab:orange",
     TUNED_ONCE: "tab:blue",
-    WITHOUT_POINTING: "tab:olive",
+    POINTING: "tab:olive",
 }
 
 _MOST_COLUMNS = 4
