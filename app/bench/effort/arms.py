@@ -11,7 +11,7 @@ from app.readiness import readiness
 from app.showing import set_thresholds
 
 BY_HAND, ZERO_SHOT_ONCE = "by hand", "zero-shot once"
-TUNED_ONCE, FULL_LOOP, POINTING = "tuned once", "full loop", "full loop, pointing"
+TUNED_ONCE, FULL_LOOP, POINTING = "tuned once", "full loop", "full loop with pointing"
 USUAL_SCORE = 0.3  # from which tools with a zero-shot detector show its boxes as they come
 
 
