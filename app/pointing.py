@@ -7,13 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from app.showing import SAME_OBJECT_IOU
 from storage import predictions
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
 from storage.types import Box, Verdict
 
 MOST = 60
-TAKEN_IOU = 0.5  # what lies so on a shown or a person's box is that object again
 _REPEATED_IOU = 0.8
 _NEAR = 0.2
 
@@ -36,7 +36,7 @@ def candidates_on(
         return []
     kept: list[Candidate] = []
     for found in predictions.for_image(tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING):
-        is_seen = any(intersection_over_union(found.box, box) >= TAKEN_IOU for box in seen)
+        is_seen = any(intersection_over_union(found.box, box) >= SAME_OBJECT_IOU for box in seen)
         is_repeated = any(
             intersection_over_union(found.box, one.box) >= _REPEATED_IOU for one in kept
         )

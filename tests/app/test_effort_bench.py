@@ -113,7 +113,7 @@ def test_who_points_draws_only_what_nobody_found(
     propose(desk, truth, tmp_path)
     set_thresholds(desk.workspace, dict.fromkeys(desk.class_ids, 1.0), now())
     desk.finish_all(desk.remaining, points=True)
-    assert desk.actions.draws < 0.2 * truth.num_objects < 0.8 * truth.num_objects
+    assert desk.actions.draws < 0.2 * truth.num_objects
     assert desk.actions.taken > 0.8 * truth.num_objects
     assert min(overlaps_with_truth(desk, desk.class_ids)) >= 0.75
 

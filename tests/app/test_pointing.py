@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from app import labelling, review
-from app.pointing import TAKEN_IOU, Candidate, best_at
+from app.pointing import Candidate, best_at
+from app.showing import SAME_OBJECT_IOU
 from app.workspace import Workspace
 from storage import bundles, categories, predictions, projects
 from storage.boxes import intersection_over_union
@@ -60,7 +61,7 @@ def test_what_a_person_boxed_or_turned_down_is_offered_no_more(workspace: Worksp
     near = (201.0, 201.0, 262.0, 261.0)
     edit = labelling.CreateBox("mine", near, category_id)
     labelling.apply_edits(workspace, 2, [edit], author="tester", at=now())
-    assert intersection_over_union(near, LOW) > TAKEN_IOU
+    assert intersection_over_union(near, LOW) > SAME_OBJECT_IOU
     assert offered(workspace) == []
 
 

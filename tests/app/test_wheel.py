@@ -46,8 +46,8 @@ def test_an_installed_wheel_imports_tunes_prelabels_and_exports(
     data = tmp_path / "images"
     data.mkdir()
     document = json.loads((SAMPLES / "train.json").read_text())
-    chosen = document["images"][:4]
-    for image in document["images"][:6]:
+    chosen = document["images"][:6]
+    for image in document["images"][:8]:
         shutil.copy(SAMPLES / "images" / image["file_name"], data)
     ids = {image["id"] for image in chosen}
     document["images"] = chosen
@@ -58,7 +58,7 @@ def test_an_installed_wheel_imports_tunes_prelabels_and_exports(
     place = ("--data", str(data))
     _run(environment, tmp_path, "import", *place, "--coco", str(labels))
     tuned = _run(environment, tmp_path, "tune", *place, "--backbone", "nano", "--steps", "2")
-    assert str(tuned["bundle_name"]).startswith("tuned-")
+    assert tuned["steps"] == 2
     prelabelled = _run(environment, tmp_path, "prelabel", *place)
     assert prelabelled["images"] == 2
     output = tmp_path / "out.json"

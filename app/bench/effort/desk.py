@@ -127,8 +127,10 @@ class Desk:
 
     def _pointed(self, image_id: int, index: int) -> Box | None:
         """What pointing at an object gives, after a correction if need be; None when it must be drawn."""
+        if not keeps_pointing(self._seconds_pointing, self._times):
+            return None
         candidates = self._candidates(image_id)
-        if not candidates or not keeps_pointing(self._seconds_pointing, self._times):
+        if not candidates:
             return None
         true = self._image.objects[index].box
         found = best_at(candidates, *self.person.point(self._image, index))

@@ -52,14 +52,14 @@ export class KeyboardPen {
   }
 
   get #offered() {
-    return this.isOut && !this.corner ? this.candidateAt(this.point) : null;
+    return this.corner ? null : this.candidateAt(this.point);
   }
 
   /** Take what is offered, or set a corner; the second one makes the box. */
   press() {
     const offered = this.#offered;
     if (offered) {
-      if (draw(this.session, clipped(offered.box, this.view.image))) this.putAway();
+      if (draw(this.session, offered.box)) this.putAway();
       return;
     }
     if (!this.corner) {

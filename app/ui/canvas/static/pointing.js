@@ -3,11 +3,11 @@
 import { contains, height, intersectionOverUnion, width } from "./geometry.js";
 
 const NEAR = 0.2;
-const TAKEN_IOU = 0.5;
+const SAME_OBJECT_IOU = 0.5;
 
 /** The candidates ({box, score}) that lie on none of the `seen` boxes. */
 export function unseen(candidates, seen) {
-  return candidates.filter(({ box }) => !seen.some((other) => intersectionOverUnion(other, box) >= TAKEN_IOU));
+  return candidates.filter(({ box }) => !seen.some((other) => intersectionOverUnion(other, box) >= SAME_OBJECT_IOU));
 }
 
 /** The candidate under {x, y}, or null. The rule is `best_at` of app/pointing.py: surest, and near its middle. */

@@ -39,7 +39,7 @@ export class Session extends EventTarget {
     this.headingTo = null; // the image that is being loaded: quick keys count from there
     this.epoch = 0; // counts own changes: an answer that was asked for before one of them is out of date
     this.lastIndex = 0; // where we were, should the shown image leave the list
-    this.known = null; // items(), until something changes
+    this.known = null; // {items, candidates?}, until something changes
   }
 
   // ---- loading ----
@@ -171,8 +171,8 @@ export class Session extends EventTarget {
 
   /** Shown proposals and boxes, as one kind of thing: {key, isProposal, box, category_id, ...}. */
   items() {
-    this.known ??= this.state ? [...this.#proposals(), ...this.#boxes()] : [];
-    return this.known;
+    this.known ??= { items: this.state ? [...this.#proposals(), ...this.#boxes()] : [] };
+    return this.known.items;
   }
 
   #boxes() {
@@ -212,8 +212,9 @@ export class Session extends EventTarget {
   /** What was found and is neither shown nor boxed: see pointing.js. */
   candidates() {
     if (!this.state) return [];
-    const seen = [...this.state.boxes.values(), ...this.proposals()];
-    return unseen(this.state.candidates, seen.map((item) => item.box));
+    const proposals = this.proposals();
+    this.known.candidates ??= unseen(this.state.candidates, [...this.state.boxes.values(), ...proposals].map((b) => b.box));
+    return this.known.candidates;
   }
 
   category(id) {

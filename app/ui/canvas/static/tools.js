@@ -99,7 +99,7 @@ export class PointerTool {
     if (this.drag.kind === "pan") this.#setCursor("grabbing");
   }
 
-  /** {kind: "resize"|"move"|"draw", item?, handle?} */
+  /** {kind: "resize"|"move"|"draw", item?, handle?, offered?} */
   #intent(point, isForcedDraw) {
     if (isForcedDraw || this.way === "points") return { kind: "draw" };
     const selected = this.session.selected;
@@ -108,7 +108,8 @@ export class PointerTool {
       if (handle) return { kind: "resize", item: selected, handle };
       if (contains(selected.box, point)) return { kind: "move", item: selected };
     }
-    if (this.candidateAt(point)) return { kind: "draw" };
+    const offered = this.candidateAt(point);
+    if (offered) return { kind: "draw", offered };
     const touched = this.#outlineAt(point);
     return touched ? { kind: "move", item: touched } : { kind: "draw" };
   }
@@ -175,7 +176,7 @@ export class PointerTool {
 
   #hover(point, isForcedDraw) {
     const intent = this.#intent(point, isForcedDraw);
-    this.#offer(intent.kind === "draw" && !isForcedDraw ? this.candidateAt(point) : null);
+    this.#offer(intent.offered ?? null);
     const under = intent.item ?? this.session.at(point)[0] ?? null;
     this.session.hover(under?.key ?? null);
     if (this.isSpaceDown) return;
@@ -190,20 +191,16 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    const taken = drag.isMoving || drag.kind !== "draw" || event.shiftKey ? null : this.candidateAt(this.#point(event));
-    if (taken) this.#take(taken);
-    else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
+    if (!drag.isMoving && drag.offered) {
+      this.offered = null;
+      draw(this.session, drag.offered.box);
+    } else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {
       this.points = [];
       if (drag.box) draw(this.session, drag.box);
     } else if (preview) changeBox(this.session, drag.item.key, preview.box);
     this.redraw();
-  }
-
-  #take(candidate) {
-    this.offered = null;
-    draw(this.session, clipped(candidate.box, this.view.image));
   }
 
   /** The fourth outermost point makes the box, in whatever order they came. */
