@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sdpt_engine.tuning import TuneResult
 
 HELD_OUT_FRACTION = 0.3
+EDGE_STEPS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def enqueue_tune(workspace: Workspace, request: TuneRequest, at: datetime) -> Jo
 
 def run_tune(context: JobContext) -> Job:
     """Work the job off. Raises JobStopped between two steps when asked to."""
-    config = TuneRequest(**context.claim.job.spec).config()
+    request = TuneRequest(**context.claim.job.spec)
+    config = request.config()
     context.say("phase", {"text": "Loading the detector"}, step=0, total_steps=config.steps)
     detector = context.detector()
     snapshot = read_snapshot(context.job_dir / SNAPSHOT_NAME)
@@ -90,6 +92,8 @@ def run_tune(context: JobContext) -> Job:
         )
     _bring_checkpoint(context)
     result = _tune(context, detector, train, held_out, config, classes)
+    if not request.is_plain:
+        result = _with_edges(context, detector, result, train, config)
     comparison = compare(context.workspace, detector, result, classes=classes)
     return _finish(context, detector, result, comparison, skipped)
 
@@ -163,6 +167,28 @@ def _tune(
     except TuneInterrupted as stopped:
         raise JobStopped from stopped
     raise AssertionError("the second try either returns or raises")
+
+
+def _with_edges(
+    context: JobContext,
+    detector: Detector,
+    result: TuneResult,
+    train: Sequence[Example],
+    config: TuneConfig,
+) -> TuneResult:
+    text = "Learning where the edges of your boxes lie"
+    context.say("phase", {"text": text}, step=result.steps, total_steps=config.steps)
+    try:
+        return sdpt_engine.learn_edges(
+            detector,
+            result,
+            train,
+            steps=min(config.steps, EDGE_STEPS),
+            seed=config.seed,
+            should_stop=context.stop.is_set,
+        )
+    except TuneInterrupted as stopped:
+        raise JobStopped from stopped
 
 
 class _StepReporter:

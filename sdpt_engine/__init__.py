@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sdpt_engine.bundle import PromptBundle
     from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
+    from sdpt_engine.edges.learning import learn_edges
     from sdpt_engine.interchange import from_detections, to_detections
     from sdpt_engine.metrics import evaluate
     from sdpt_engine.predictor import Predictor
@@ -55,6 +56,7 @@ __all__ = [
     "evaluate",
     "from_detections",
     "is_better",
+    "learn_edges",
     "load_detector",
     "load_image_upright",
     "predict_each",
@@ -68,6 +70,7 @@ _WHERE = {
     "Judged": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
+    "learn_edges": "sdpt_engine.edges.learning",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
     "evaluate": "sdpt_engine.metrics",

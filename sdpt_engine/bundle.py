@@ -1,4 +1,4 @@
-"""A tuned prompt on disk: `prompt.safetensors` with the learnt tensors only, and `bundle.json`."""
+"""A tuned prompt on disk: `prompt.safetensors` with the learnt tensors, `bundle.json`, perhaps `edges.safetensors`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sdpt_engine.edges.finder import EdgeFinder
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.types import ObjectClass, PromptConfig
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 TENSORS_NAME, MANIFEST_NAME = "prompt.safetensors", "bundle.json"
+EDGES_NAME = "edges.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class PromptBundle:
     train_digest: str
     created_at: datetime
     format_version: int = FORMAT_VERSION
+    edges: Mapping[str, Tensor] | None = None
+    """What was learnt of where this person's boxes end, if that was of use: see `sdpt_engine.edges`."""
 
     @property
     def num_parameters(self) -> int:
@@ -65,6 +69,15 @@ class PromptBundle:
         except ValueError as error:
             raise BundleDamagedError(f"The bundle does not fit itself: {error}") from error
         return prompts.to(detector.device).requires_grad_(False)
+
+    def edge_finder(self, device: torch.device) -> EdgeFinder | None:
+        """What looks at found boxes again; None where nothing was learnt of edges."""
+        if self.edges is None:
+            return None
+        try:
+            return EdgeFinder(self.edges, device)
+        except ValueError as error:
+            raise BundleDamagedError(f"The bundle's edges do not fit: {error}") from error
 
     def _prompt_config(self) -> PromptConfig:
         # Format 1 had the prompt's settings among those of the run, and fewer of them.
@@ -92,6 +105,8 @@ class PromptBundle:
         try:
             contiguous = {name: value.contiguous() for name, value in self.tensors.items()}
             save_file(contiguous, unfinished / TENSORS_NAME)
+            if self.edges is not None:
+                save_file(dict(self.edges), unfinished / EDGES_NAME)
             _write_durably(unfinished / MANIFEST_NAME, json.dumps(self._manifest(), indent=1))
             if folder.exists():
                 shutil.rmtree(folder)
@@ -114,6 +129,7 @@ class PromptBundle:
             "metrics": dict(self.metrics),
             "train_digest": self.train_digest,
             "created_at": self.created_at.astimezone(UTC).isoformat(),
+            "has_edges": self.edges is not None,
         }
 
 
@@ -133,7 +149,8 @@ def load_bundle(folder: Path) -> PromptBundle:
             backbone=manifest["backbone"],
             backbone_digest=manifest["backbone_digest"],
             categories=tuple(ObjectClass(**item) for item in manifest["categories"]),
-            tensors=_read_tensors(folder),
+            tensors=_read_tensors(folder / TENSORS_NAME),
+            edges=_read_tensors(folder / EDGES_NAME) if manifest.get("has_edges") else None,
             thresholds={int(key): float(v) for key, v in manifest["thresholds"].items()},
             config=manifest["config"],
             metrics=manifest["metrics"],
@@ -158,8 +175,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    path = folder / TENSORS_NAME
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:

@@ -53,7 +53,7 @@ def to_prediction(
     flat = scores[query, label]
     order = flat.argsort(descending=True, stable=True)[: 4 * max_detections]
     query, label, flat = query[order], label[order], flat[order]
-    kept = _without_duplicates(corners[query], label, nms_iou, duplicate_iou)[:max_detections]
+    kept = without_duplicates(corners[query], label, nms_iou, duplicate_iou)[:max_detections]
     return Prediction(
         boxes=corners[query[kept]].cpu().numpy().astype(np.float32),
         scores=flat[kept].cpu().numpy().astype(np.float32),
@@ -62,7 +62,7 @@ def to_prediction(
     )
 
 
-def _without_duplicates(
+def without_duplicates(
     boxes: Tensor, labels: Tensor, nms_iou: float, duplicate_iou: float
 ) -> Tensor:
     """Indices that survive greedy suppression: within a class at `nms_iou`, across at `duplicate_iou`.

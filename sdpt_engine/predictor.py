@@ -38,14 +38,12 @@ class Predictor:
         self.detector = detector
         self.classes = tuple(classes)
         self.adaptation: Adaptation | None = None
+        self._edges = None if bundle is None else bundle.edge_finder(detector.device)
         if bundle is not None:
             self.adaptation = bundle.prompts_for(detector).export_kv()
         self._asked = ask(detector, self.classes)
-        self._limits = {
-            "min_score": min_score,
-            "nms_iou": nms_iou,
-            "duplicate_iou": duplicate_iou,
-        }
+        self._min_score = min_score
+        self._overlaps = {"nms_iou": nms_iou, "duplicate_iou": duplicate_iou}
         self._max_detections = max_detections
 
     def predict(self, images: Sequence[Path | Pixels]) -> list[Prediction]:
@@ -54,10 +52,16 @@ class Predictor:
         Raises ImageUnreadableError for a path that cannot be decoded.
         """
         pixels = [load_image_upright(i) if isinstance(i, Path) else i for i in images]
-        return self.predict_encoded(self.detector.encode_images(pixels))
+        found = self.predict_encoded(self.detector.encode_images(pixels))
+        if self._edges is None:
+            return found
+        return [
+            self._edges.look_again(image, prediction, **self._overlaps)
+            for image, prediction in zip(pixels, found, strict=True)
+        ]
 
     def predict_encoded(self, images: Sequence[EncodedImage]) -> list[Prediction]:
-        """Like `predict`, from images that are behind the frozen encoder already."""
+        """Like `predict`, from images that are behind the frozen encoder already: without a second look at edges."""
         return self.predict_asked([images] * len(self._asked))
 
     @torch.no_grad()
@@ -72,7 +76,14 @@ class Predictor:
         scores = torch.cat([part[0] for part in parts], dim=1)  # [B, K of all captions, C]
         boxes = torch.cat([part[1] for part in parts], dim=1)
         return [
-            to_prediction(s, b, image.size_wh, max_detections=self._max_detections, **self._limits)
+            to_prediction(
+                s,
+                b,
+                image.size_wh,
+                min_score=self._min_score,
+                max_detections=self._max_detections,
+                **self._overlaps,
+            )
             for s, b, image in zip(scores, boxes, per_caption[0], strict=True)
         ]
 

@@ -66,7 +66,8 @@ class TuneResult:
     @property
     def has_gained(self) -> bool:
         """Whether it learnt anything that the images which judged it show."""
-        return self.best_step > 0 and is_better(self.tuned, self.zero_shot)
+        has_learnt = self.best_step > 0 or self.bundle.edges is not None
+        return has_learnt and is_better(self.tuned, self.zero_shot)
 
 
 def tune(

@@ -1,0 +1,94 @@
+"""After a tuning: learn where the person's boxes end, and keep that if the held-out images are the better for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sdpt_engine.data import load_image_upright
+from sdpt_engine.edges.finder import EdgeFinder
+from sdpt_engine.edges.lesson import ShouldStop, learn, lesson_from
+from sdpt_engine.metrics import evaluate
+from sdpt_engine.thresholds import best_thresholds
+from sdpt_engine.types import Example
+from sdpt_engine.verdict import is_better
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import Detector
+    from sdpt_engine.tuning import TuneResult
+
+LEAST_BOXES = 10
+_BATCH_SIZE = 32
+_LEARNING_RATE = 1e-3
+_MOST_TIMES_PER_BOX = 8
+_CUT_OUTS = 1200
+
+
+def learn_edges(
+    detector: Detector,
+    result: TuneResult,
+    train: Sequence[Example],
+    *,
+    steps: int = 150,
+    seed: int = 0,
+    should_stop: ShouldStop | None = None,
+) -> TuneResult:
+    """The result with edges learnt from `train`, where they better AP on the images that judged it; else as it was.
+
+    Nothing is learnt from fewer than `LEAST_BOXES` boxes, nor where the images judged each other in turns: then
+    none is left to judge by. Raises TuneInterrupted when `should_stop` says so.
+    """
+    learnt_from = {example.image_path for example in train}
+    num_boxes = sum(len(example.boxes) for example in train)
+    judges = [pair.example.image_path for pair in result.judged]
+    if num_boxes < LEAST_BOXES or not judges or learnt_from & set(judges):
+        return result
+    finder = EdgeFinder.shipped(detector.device)
+    wanted = min(_CUT_OUTS, steps * _BATCH_SIZE)
+    times = min(max(round(wanted / num_boxes), 1), _MOST_TIMES_PER_BOX)
+    lesson = lesson_from(finder, train, times_per_box=times, seed=seed, should_stop=should_stop)
+    if lesson is None:
+        return result
+    learn(
+        finder,
+        lesson,
+        steps=steps,
+        batch_size=_BATCH_SIZE,
+        learning_rate=_LEARNING_RATE,
+        seed=seed,
+        should_stop=should_stop,
+    )
+    return _judged_again(result, finder)
+
+
+def _judged_again(result: TuneResult, finder: EdgeFinder) -> TuneResult:
+    judged = tuple(
+        dataclasses.replace(
+            pair,
+            prediction=finder.look_again(
+                load_image_upright(pair.example.image_path), pair.prediction
+            ),
+        )
+        for pair in result.judged
+    )
+    classes = result.bundle.categories
+    truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
+    found = [pair.prediction for pair in judged]
+    tuned = evaluate(found, truth, [item.name for item in classes])
+    if not is_better(tuned, result.tuned):
+        return result
+    limits = best_thresholds(found, [pair.example for pair in judged], len(classes))
+    by_class = dict(zip((item.id for item in classes), limits, strict=True))
+    bundle = dataclasses.replace(
+        result.bundle,
+        edges=finder.tensors,
+        thresholds={class_id: limit.score for class_id, limit in by_class.items()},
+        metrics={
+            **result.bundle.metrics,
+            "tuned": dataclasses.asdict(tuned),
+            "tuned_without_edges": dataclasses.asdict(result.tuned),
+            "thresholds": {str(key): dataclasses.asdict(v) for key, v in by_class.items()},
+        },
+    )
+    return dataclasses.replace(result, bundle=bundle, tuned=tuned, judged=judged)
