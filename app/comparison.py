@@ -59,6 +59,11 @@ def compare(
         adopted = bundles.adopted(tx)
     rival = None if adopted is None else _usable(workspace, detector, adopted, classes)
     gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
+    if result.without_edges is not None:
+        gain += (
+            f"; boxes end more like yours, AP {result.tuned.ap:.1%} against "
+            f"{result.without_edges.ap:.1%} without edges learnt from them"
+        )
     if adopted is None or rival is None:
         return Comparison(True, f"Adopted: {gain}.")
     unseen = _unseen(workspace, adopted, result.judged)

@@ -62,6 +62,8 @@ class TuneResult:
     seconds: float
     trainable_parameters: int
     stopped_early: bool
+    without_edges: Metrics | None = None
+    """What the prompt alone is worth, where `learn_edges` has added to it."""
 
     @property
     def has_gained(self) -> bool:

@@ -87,8 +87,10 @@ def _judged_again(result: TuneResult, finder: EdgeFinder) -> TuneResult:
         metrics={
             **result.bundle.metrics,
             "tuned": dataclasses.asdict(tuned),
-            "tuned_without_edges": dataclasses.asdict(result.tuned),
+            "without_edges": dataclasses.asdict(result.tuned),
             "thresholds": {str(key): dataclasses.asdict(v) for key, v in by_class.items()},
         },
     )
-    return dataclasses.replace(result, bundle=bundle, tuned=tuned, judged=judged)
+    return dataclasses.replace(
+        result, bundle=bundle, tuned=tuned, judged=judged, without_edges=result.tuned
+    )

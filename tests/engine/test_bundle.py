@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.bundle import PromptBundle, load_bundle
+from sdpt_engine.edges.finder import EdgeFinder
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.types import ObjectClass, PromptConfig, TuneConfig
 from tests.engine.test_prompt import make_prompts
@@ -103,3 +104,25 @@ def test_missing_field_is_named(bundle: PromptBundle, tmp_path: Path) -> None:
     path.write_text(json.dumps(manifest))
     with pytest.raises(BundleDamagedError, match="train_digest"):
         load_bundle(tmp_path / "b")
+
+
+def test_edges_survive_the_disk_with_the_prompt(bundle: PromptBundle, tmp_path: Path) -> None:
+    edges = EdgeFinder.shipped(torch.device("cpu")).tensors
+    loaded = load_bundle(dataclasses.replace(bundle, edges=edges).save(tmp_path / "b"))
+    assert loaded.edges is not None
+    assert all(torch.equal(loaded.edges[name], tensor) for name, tensor in edges.items())
+    assert loaded.edge_finder(torch.device("cpu")) is not None
+
+
+def test_edges_that_are_gone_are_said_to_be(bundle: PromptBundle, tmp_path: Path) -> None:
+    edges = EdgeFinder.shipped(torch.device("cpu")).tensors
+    folder = dataclasses.replace(bundle, edges=edges).save(tmp_path / "b")
+    (folder / "edges.safetensors").unlink()
+    with pytest.raises(BundleDamagedError, match=r"edges\.safetensors' cannot be read"):
+        load_bundle(folder)
+
+
+def test_edges_of_another_network_are_refused(bundle: PromptBundle) -> None:
+    foreign = dataclasses.replace(bundle, edges={"elsewhere": torch.zeros(1)})
+    with pytest.raises(BundleDamagedError, match="edges do not fit"):
+        foreign.edge_finder(torch.device("cpu"))
