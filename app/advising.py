@@ -1,14 +1,15 @@
 """The effort meter's view of a project: what it costs now, what tunings have brought, and what to do next."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.advice import Advice, Situation, Tuning, advise
+from app.advice import Advice, Situation, Step, Tuning, advise
 from app.effort import Meter, measured_costs, meter
 from app.evidence import evidence
 from app.intervals import Interval, share
 from app.job_context import job_dir
 from app.measuring import FOUND_IOU, HeldOut
+from app.pointing_pays import PointingTrial, pointing_trial
 from app.queueing import Costs, seconds_per_object
 from app.showing import default_thresholds, showing
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
@@ -55,6 +56,7 @@ class EffortReport:
     curve: tuple[LearningPoint, ...]
     situation: Situation
     advice: Advice
+    pointing: PointingTrial
 
 
 def effort_report(workspace: Workspace) -> EffortReport:
@@ -69,7 +71,18 @@ def effort_report(workspace: Workspace) -> EffortReport:
         help_s = _help_s(tx, costs)
         measured = meter(tx)
         situation = _situation(tx, curve, help_s=help_s, costs=costs)
-    return EffortReport(measured, costs, help_s, curve, situation, advise(situation))
+        pointing = pointing_trial(tx)
+    advice = advise(situation)
+    if advice.step in (Step.LABEL, Step.REVIEW, Step.BY_HAND) and pointing.pays(costs):
+        advice = replace(advice, reason=f"{advice.reason} {_point_at_the_rest(pointing, costs)}")
+    return EffortReport(measured, costs, help_s, curve, situation, advice, pointing)
+
+
+def _point_at_the_rest(trial: PointingTrial, costs: Costs) -> str:
+    return (
+        f"Point (P) at what no proposal shows: of {trial.num_objects} such objects {trial.num_right} would have had "
+        f"their box by a click, {trial.seconds_per_object(costs):.1f} s each, {costs.draw_s:.1f} s drawn."
+    )
 
 
 def _help_s(tx: Transaction, costs: Costs) -> float | None:

@@ -33,6 +33,11 @@ def effort_document(report: EffortReport) -> dict[str, Any]:
         ],
         "images_left": report.situation.num_images_left,
         "objects_per_image": round(report.situation.objects_per_image, 2),
+        "pointing": {
+            **asdict(report.pointing),
+            "seconds_per_object": _rounded(report.pointing.seconds_per_object(report.costs)),
+            "pays": report.pointing.pays(report.costs),
+        },
         "advice": {
             "step": report.advice.step.value,
             "reason": report.advice.reason,

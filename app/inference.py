@@ -12,7 +12,7 @@ from app.bundles import BEST, load_predictor, resolve_bundle
 from app.convert import new_predictions
 from app.errors import NotReadyError, PathEscapeError, SettingsError
 from app.job_context import JobContext, JobStopped
-from app.measuring_jobs import measure_bundle
+from app.measuring_jobs import done_examples, measure_bundle
 from app.showing import SAME_OBJECT_IOU
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError
@@ -31,10 +31,13 @@ from storage.types import (
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
+    from sdpt_engine.predictor import Predictor
 
 REJECTED_IOU = 0.7
 DEFAULT_MIN_SCORE = 0.05
 _BATCH = 4
+_MOST_JUDGES = 20
+_LOOKS_AGAIN = "looks_again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def run_predict(context: JobContext) -> Job:
     bundle = resolve_bundle(context.workspace, request.bundle)
     predictor = load_predictor(context.workspace, detector, bundle, min_score=request.min_score)
     row = bundle or _zero_shot(context.workspace, detector)
-    measure_bundle(context, predictor, row)
+    is_new_look = bundle is None and _looks_as_done_images_say(context, predictor, row)
+    measure_bundle(context, predictor, row, again=is_new_look)
     waiting, tally = _waiting(context, row)
     reachable = [(image, path) for image in waiting if (path := _path(context, image, tally))]
 
@@ -121,6 +125,22 @@ def run_predict(context: JobContext) -> Job:
 def _zero_shot(workspace: Workspace, detector: "Detector") -> Bundle:
     with workspace.database.job_write() as tx:
         return bundles.zero_shot(tx, detector.name, detector.digest, datetime.now(UTC))
+
+
+def _looks_as_done_images_say(context: JobContext, predictor: "Predictor", row: Bundle) -> bool:
+    """Without a prompt: take a second look at edges where that betters done images; whether that is news."""
+    judges = done_examples(context.workspace, predictor.classes, most=_MOST_JUDGES)
+    try:
+        helps = sdpt_engine.start_helps(predictor, judges)
+    except ImageUnreadableError:  # the user hears of it when it is measured or looked at
+        helps = False
+    if helps:
+        predictor.edges = sdpt_engine.EdgeFinder.shipped(predictor.detector.device)
+    if row.metrics.get(_LOOKS_AGAIN, False) == helps:
+        return False
+    with context.workspace.database.job_write() as tx:
+        bundles.set_metrics(tx, row.id, {**row.metrics, _LOOKS_AGAIN: helps})
+    return True
 
 
 def _waiting(context: JobContext, row: Bundle) -> tuple[list[Image], _Tally]:

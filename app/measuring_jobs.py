@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import sdpt_engine
 from app import evidence
-from app.convert import new_predictions
+from app.convert import example, new_predictions
 from app.job_context import JobContext, JobStopped, job_dir
 from app.measuring import HeldOut, measure
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
 from app.thresholding import default_threshold
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError
-from sdpt_engine.types import ObjectClass
+from sdpt_engine.types import Example, ObjectClass
 from storage import bundles, images, measurements
 from storage.database import Transaction
 from storage.types import Box, Bundle, BundleKind, NewPrediction
@@ -51,13 +51,15 @@ def keep_judged(
             evidence.keep(tx, bundle_id, _measured(image.id, item, found, classes))
 
 
-def measure_bundle(context: JobContext, predictor: Predictor, bundle: Bundle) -> None:
-    """Run the bundle on finished images that it has not learnt from and was not measured on yet.
+def measure_bundle(
+    context: JobContext, predictor: Predictor, bundle: Bundle, *, again: bool = False
+) -> None:
+    """Run the bundle on finished images that it has not learnt from and was not measured on yet, or on all `again`.
 
     Without a prompt there was no tuning to choose thresholds: they are chosen here.
     Raises JobStopped between two images when asked to; what is measured stays.
     """
-    todo = _unmeasured(context.workspace, bundle)
+    todo = _unmeasured(context.workspace, bundle, again=again)
     if todo:
         text = f"Measuring on {len(todo)} labelled images that it has not learnt from"
         context.say("phase", {"text": text}, step=0, total_steps=0)
@@ -80,11 +82,23 @@ def measure_bundle(context: JobContext, predictor: Predictor, bundle: Bundle) ->
             bundles.set_thresholds(tx, bundle.id, chosen if known.proposals else {})
 
 
-def _unmeasured(workspace: Workspace, bundle: Bundle) -> Mapping[int, LabelledImage]:
+def done_examples(
+    workspace: Workspace, classes: Sequence[ObjectClass], *, most: int
+) -> list[Example]:
+    """The newest finished images with what is on them."""
+    with workspace.database.read() as tx:
+        done = [item for item in collect_labelled(tx) if item.is_exhaustive]
+    return [example(workspace, item, classes) for item in done[-most:]]
+
+
+def _unmeasured(
+    workspace: Workspace, bundle: Bundle, *, again: bool
+) -> Mapping[int, LabelledImage]:
     """By image id; the newest images, since they are most like those to come."""
     learnt = _learnt(workspace, bundle)
     with workspace.database.read() as tx:
-        known = {image_id for image_id, _ in measurements.num_true(tx, bundle.id)}
+        measured = {image_id for image_id, _ in measurements.num_true(tx, bundle.id)}
+        known = set() if again else measured
         found = {}
         for item in collect_labelled(tx):
             image = images.by_path(tx, item.relative_path)

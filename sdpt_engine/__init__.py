@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from sdpt_engine.bundle import PromptBundle
     from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
-    from sdpt_engine.edges.learning import learn_edges
+    from sdpt_engine.edges.finder import EdgeFinder
+    from sdpt_engine.edges.learning import learn_edges, start_helps
     from sdpt_engine.interchange import from_detections, to_detections
     from sdpt_engine.metrics import evaluate
     from sdpt_engine.predictor import Predictor
@@ -42,6 +43,7 @@ __all__ = [
     "CHECKPOINT_PATTERN",
     "FEW_IMAGES",
     "CategoryMetrics",
+    "EdgeFinder",
     "Example",
     "Judged",
     "Metrics",
@@ -60,6 +62,7 @@ __all__ = [
     "load_detector",
     "load_image_upright",
     "predict_each",
+    "start_helps",
     "to_detections",
     "tune",
 ]
@@ -70,7 +73,9 @@ _WHERE = {
     "Judged": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
+    "EdgeFinder": "sdpt_engine.edges.finder",
     "learn_edges": "sdpt_engine.edges.learning",
+    "start_helps": "sdpt_engine.edges.learning",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
     "evaluate": "sdpt_engine.metrics",

@@ -38,7 +38,7 @@ class Predictor:
         self.detector = detector
         self.classes = tuple(classes)
         self.adaptation: Adaptation | None = None
-        self._edges = None if bundle is None else bundle.edge_finder(detector.device)
+        self.edges = None if bundle is None else bundle.edge_finder(detector.device)
         if bundle is not None:
             self.adaptation = bundle.prompts_for(detector).export_kv()
         self._asked = ask(detector, self.classes)
@@ -53,10 +53,10 @@ class Predictor:
         """
         pixels = [load_image_upright(i) if isinstance(i, Path) else i for i in images]
         found = self.predict_encoded(self.detector.encode_images(pixels))
-        if self._edges is None:
+        if self.edges is None:
             return found
         return [
-            self._edges.look_again(image, prediction, **self._overlaps)
+            self.edges.look_again(image, prediction, nms_iou=self._overlaps["nms_iou"])
             for image, prediction in zip(pixels, found, strict=True)
         ]
 

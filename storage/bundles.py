@@ -112,3 +112,9 @@ def set_thresholds(tx: Transaction, bundle_id: int, thresholds: Mapping[str, flo
     """The score per class id (as text) from which its proposals are worth showing."""
     values = {"thresholds": dict(thresholds)}
     tx.execute(update(BundleRow).where(BundleRow.id == bundle_id).values(**values))
+
+
+def set_metrics(tx: Transaction, bundle_id: int, metrics: Mapping[str, Any]) -> None:
+    """What was measured of it, in place of all that was."""
+    values = {"metrics": dict(metrics)}
+    tx.execute(update(BundleRow).where(BundleRow.id == bundle_id).values(**values))

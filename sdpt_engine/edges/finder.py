@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -64,19 +65,16 @@ class EdgeFinder:
         return np.where(is_real, found, boxes)
 
     def look_again(
-        self,
-        pixels: Pixels,
-        prediction: Prediction,
-        *,
-        nms_iou: float = 0.7,
-        duplicate_iou: float = 0.9,
+        self, pixels: Pixels, prediction: Prediction, *, nms_iou: float = 0.7
     ) -> Prediction:
-        """The surest `MOST_BOXES` tightened, the others as they are; what came to lie on a surer one is gone."""
+        """The surest `MOST_BOXES` tightened, the others as they are; what came to lie on a surer one is gone.
+
+        Only within a class: two classes that fight for one object now lie on it both, and the surer may be wrong.
+        """
         boxes = prediction.boxes.copy()
         boxes[:MOST_BOXES] = self.tighten(pixels, boxes[:MOST_BOXES])
-        kept = without_duplicates(
-            torch.from_numpy(boxes), torch.from_numpy(prediction.labels), nms_iou, duplicate_iou
-        ).numpy()
+        labels = torch.from_numpy(prediction.labels)
+        kept = without_duplicates(torch.from_numpy(boxes), labels, nms_iou, math.inf).numpy()
         return Prediction(
             boxes[kept], prediction.scores[kept], prediction.labels[kept], prediction.size_wh
         )

@@ -1,4 +1,4 @@
-"""After a tuning: learn where the person's boxes end, and keep that if the held-out images are the better for it."""
+"""A second look at edges, taken only where held-out images are the better for it: after a tuning, or without any."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sdpt_engine.verdict import is_better
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
+    from sdpt_engine.predictor import Predictor
     from sdpt_engine.tuning import TuneResult
 
 LEAST_BOXES = 10
@@ -34,10 +35,11 @@ def learn_edges(
     seed: int = 0,
     should_stop: ShouldStop | None = None,
 ) -> TuneResult:
-    """The result with edges learnt from `train`, where they better AP on the images that judged it; else as it was.
+    """The result with a second look at edges, where that betters AP on the images that judged it; else as it was.
 
-    Nothing is learnt from fewer than `LEAST_BOXES` boxes, nor where the images judged each other in turns: then
-    none is left to judge by. Raises TuneInterrupted when `should_stop` says so.
+    They choose between the start and what `train` made of it. Nothing is learnt from fewer than `LEAST_BOXES` boxes,
+    nor where the images judged each other in turns: then none is left to judge by. Raises TuneInterrupted when
+    `should_stop` says so.
     """
     learnt_from = {example.image_path for example in train}
     num_boxes = sum(len(example.boxes) for example in train)
@@ -45,24 +47,45 @@ def learn_edges(
     if num_boxes < LEAST_BOXES or not judges or learnt_from & set(judges):
         return result
     finder = EdgeFinder.shipped(detector.device)
+    with_start = _judged_again(result, finder)
     wanted = min(_CUT_OUTS, steps * _BATCH_SIZE)
     times = min(max(round(wanted / num_boxes), 1), _MOST_TIMES_PER_BOX)
     lesson = lesson_from(finder, train, times_per_box=times, seed=seed, should_stop=should_stop)
-    if lesson is None:
-        return result
-    learn(
-        finder,
-        lesson,
-        steps=steps,
-        batch_size=_BATCH_SIZE,
-        learning_rate=_LEARNING_RATE,
-        seed=seed,
-        should_stop=should_stop,
-    )
-    return _judged_again(result, finder)
+    if lesson is not None:
+        learn(
+            finder,
+            lesson,
+            steps=steps,
+            batch_size=_BATCH_SIZE,
+            learning_rate=_LEARNING_RATE,
+            seed=seed,
+            should_stop=should_stop,
+        )
+    best = max(with_start, _judged_again(result, finder), key=lambda look: look.tuned.ap)
+    return best if is_better(best.tuned, result.tuned) else result
+
+
+def start_helps(predictor: Predictor, judges: Sequence[Example]) -> bool:
+    """Whether the start of the edges, as it ships, betters AP of a detector without a prompt on these images.
+
+    False for fewer than `LEAST_BOXES` boxes, which tell nothing. Raises ImageUnreadableError.
+    """
+    if sum(len(example.boxes) for example in judges) < LEAST_BOXES:
+        return False
+    finder = EdgeFinder.shipped(predictor.detector.device)
+    plain, again = [], []
+    for example in judges:
+        pixels = load_image_upright(example.image_path)
+        (found,) = predictor.predict([pixels])
+        plain.append(found)
+        again.append(finder.look_again(pixels, found))
+    truth = [(example.boxes, example.labels) for example in judges]
+    names = [item.name for item in predictor.classes]
+    return is_better(evaluate(again, truth, names), evaluate(plain, truth, names))
 
 
 def _judged_again(result: TuneResult, finder: EdgeFinder) -> TuneResult:
+    """The result with a second look, whatever that is worth."""
     judged = tuple(
         dataclasses.replace(
             pair,
@@ -76,8 +99,6 @@ def _judged_again(result: TuneResult, finder: EdgeFinder) -> TuneResult:
     truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
     found = [pair.prediction for pair in judged]
     tuned = evaluate(found, truth, [item.name for item in classes])
-    if not is_better(tuned, result.tuned):
-        return result
     limits = best_thresholds(found, [pair.example for pair in judged], len(classes))
     by_class = dict(zip((item.id for item in classes), limits, strict=True))
     bundle = dataclasses.replace(

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from app.bench.effort.arms import (
     BY_HAND,
     FULL_LOOP,
-    POINTING,
+    NO_POINTING,
     TUNED_ONCE,
     ZERO_SHOT_ONCE,
 )
@@ -33,7 +33,7 @@ _COLOURS = {
     BY_HAND: "black",
     ZERO_SHOT_ONCE: "tab:orange",
     TUNED_ONCE: "tab:blue",
-    POINTING: "tab:olive",
+    NO_POINTING: "tab:olive",
 }
 
 _MOST_COLUMNS = 4
