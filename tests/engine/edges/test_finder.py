@@ -68,6 +68,13 @@ def test_two_loose_boxes_of_one_disc_become_one() -> None:
     assert _overlaps(seen_again.boxes, true)[0] > 0.85
 
 
+def test_two_classes_that_fight_for_one_disc_both_stay() -> None:
+    pixels, true = discs(3, number=1)
+    boxes = np.concatenate((true + 9, true - 9)).astype(np.float32)
+    found = Prediction(boxes, np.array([0.9, 0.6], np.float32), np.arange(2), SIZE_WH)
+    assert len(EdgeFinder.shipped(CPU).look_again(pixels, found).boxes) == 2
+
+
 def test_only_the_surest_boxes_are_looked_at_again() -> None:
     pixels, true = discs(4)
     number = MOST_BOXES + 4
@@ -75,7 +82,7 @@ def test_only_the_surest_boxes_are_looked_at_again() -> None:
     labels = np.arange(number, dtype=np.int64)
     scores = np.linspace(0.9, 0.1, number, dtype=np.float32)
     finder = EdgeFinder.shipped(CPU)
-    found = finder.look_again(pixels, Prediction(boxes, scores, labels, SIZE_WH), duplicate_iou=1.1)
+    found = finder.look_again(pixels, Prediction(boxes, scores, labels, SIZE_WH))
     np.testing.assert_array_equal(found.boxes[MOST_BOXES:], boxes[MOST_BOXES:])
     assert (found.boxes[:MOST_BOXES] != boxes[:MOST_BOXES]).any(axis=1).all()
 

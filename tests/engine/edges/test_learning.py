@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from sdpt_engine import Predictor, learn_edges, tune
+from sdpt_engine import EdgeFinder, Predictor, learn_edges, start_helps, tune
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.errors import TuneInterrupted
 from sdpt_engine.tuning import TuneResult
@@ -58,12 +60,26 @@ def test_a_predictor_with_the_bundle_looks_as_the_judges_did(
     np.testing.assert_allclose(found.boxes[:4], surest, atol=1.0)
 
 
-def test_what_does_not_better_the_held_out_images_is_not_kept(tuned: Tuned) -> None:
+def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
     contrary = [
         dataclasses.replace(e, boxes=e.boxes - np.array([30, 0, 30, 0], np.float32))
         for e in tuned.train
     ]
-    assert learn_edges(tuned.detector, tuned.result, contrary, steps=40) is tuned.result
+    spoilt = learn_edges(tuned.detector, tuned.result, contrary, steps=40)
+    start = EdgeFinder.shipped(tuned.detector.device).tensors
+    kept = spoilt.bundle.edges or start
+    assert all(torch.equal(kept[name], tensor) for name, tensor in start.items())
+
+
+def test_without_a_prompt_the_done_images_say_whether_the_start_helps(
+    tuned: Tuned, tmp_path: Path
+) -> None:
+    predictor = Predictor(tuned.detector, DISC, min_score=0.05)
+    exact = [example(tmp_path, seed) for seed in range(10, 14)]
+    assert start_helps(predictor, exact)
+    assert not start_helps(predictor, exact[:2])  # eight boxes tell nothing
+    far_wider = [example(tmp_path, seed, wider_by=0.3) for seed in range(10, 14)]
+    assert not start_helps(predictor, far_wider)
 
 
 def test_nothing_is_learnt_from_a_few_boxes(tuned: Tuned) -> None:
