@@ -16,7 +16,6 @@ from enum import StrEnum
 _EXPONENT = 0.15  # b of the benchmark: (1 - AP50) falls from .80 to .61 between one and ten images per class
 _FIRST_IMAGES = 6  # from here on some images can be held out to judge the others
 _FIRST_PER_CLASS = 2
-_FIRST_TO_JUDGE = 3  # done images, which show whether the detector helps without any prompt
 _PATIENCE_IMAGES = 12  # a rare class does not hold up the others for longer
 _NEW_SHARE = (
     1.5  # labelled images since the last Tune, as a multiple, before another can be told from noise
@@ -66,6 +65,7 @@ class Situation:
     floor_s: float = 1.0
     help_s: float | None = None
     tunings: tuple[Tuning, ...] = ()
+    has_classes: bool = True
     has_fresh_proposals: bool = False
     is_audited: bool = False
     tune_overhead_s: float = 30.0
@@ -168,11 +168,11 @@ def _without_a_prompt(now: Situation, missing: str) -> Advice:
     """Before a first Tune has what it needs: what the detector knows by itself may save drawing already."""
     number = now.num_labelled_images
     labelled = f"{number} {'image is' if number == 1 else 'images are'} labelled, and a first Tune needs {missing}"
-    if not now.has_fresh_proposals and now.num_images_done >= _FIRST_TO_JUDGE:
+    if not now.has_fresh_proposals and now.has_classes:
         return Advice(
             Step.PRELABEL,
-            f"{labelled}. Meanwhile pre-label with the detector as it is: "
-            f"the {now.num_images_done} images that are done tell whether its proposals save time.",
+            f"{labelled}. Until then pre-label with the detector as it is: the images that you finish tell whether "
+            "its proposals, or a click at what it found (Point, P), save time.",
         )
     helped_s = _current_s(now)
     if helped_s < now.by_hand_s:

@@ -158,6 +158,7 @@ def _situation(
             for p in curve
             if p.num_images
         ),
+        has_classes=bool(known),
         has_fresh_proposals=_is_fresh(tx),
         is_audited=audit is not None and audit.finished_at is not None,
     )

@@ -165,6 +165,9 @@ def effort(
     accept_s: Annotated[float, typer.Option("--accept-s", help="To accept a proposal.")] = 1.0,
     reject_s: Annotated[float, typer.Option("--reject-s", help="To reject one.")] = 1.0,
     fix_s: Annotated[float, typer.Option("--fix-s", help="To correct one.")] = 4.0,
+    rename_s: Annotated[
+        float, typer.Option("--rename-s", help="To give a right box another class.")
+    ] = 2.6,
     point_s: Annotated[float, typer.Option("--point-s", help="To point at an object.")] = 1.9,
     output: Output = None,
     as_json: AsJson = False,
@@ -195,7 +198,7 @@ def effort(
         most_images=most_images,
         num_first=num_first,
         steps=steps,
-        times=TimeModel(look_s, draw_s, accept_s, reject_s, fix_s, point_s),
+        times=TimeModel(look_s, draw_s, accept_s, reject_s, fix_s, rename_s, point_s),
     )
     with progress_bar("Ways") as on_progress:
         done = measure_effort(wanted, output=output, on_progress=on_progress)

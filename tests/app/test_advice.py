@@ -21,25 +21,22 @@ TUNED = replace(
 )
 
 
-def test_a_new_project_is_labelled_first() -> None:
-    assert advise(START).step is Step.LABEL
+def test_a_new_project_is_pre_labelled_as_soon_as_there_is_a_class_to_look_for() -> None:
+    assert advise(replace(START, has_classes=False)).step is Step.LABEL
+    assert advise(START).step is Step.PRELABEL
     assert "6 images" in advise(START).reason
 
 
 def test_nobody_counts_the_objects_left_before_a_first_image_is_labelled() -> None:
-    found = advise(replace(START, objects_per_image=0.0))
+    found = advise(replace(START, objects_per_image=0.0, has_fresh_proposals=True))
 
     assert found.step is Step.LABEL
     assert "objects are left" not in found.reason
 
 
-def test_three_finished_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
-    begun = replace(START, num_labelled_images=3, least_images_per_class=1)
-    # On an image that is not done, a right proposal may look wrong.
-    assert advise(begun).step is Step.LABEL
-    few = replace(begun, num_images_done=3)
-    assert advise(few).step is Step.PRELABEL
-    judged = replace(few, has_fresh_proposals=True)
+def test_finished_images_tell_whether_the_detector_helps_without_a_prompt() -> None:
+    begun = replace(START, num_labelled_images=3, least_images_per_class=1, num_images_done=3)
+    judged = replace(begun, has_fresh_proposals=True)
     assert advise(replace(judged, help_s=3.0)).step is Step.REVIEW
     # Nothing that it shows saves time.
     assert advise(replace(judged, help_s=7.0)).step is Step.LABEL

@@ -11,7 +11,7 @@ from app.readiness import readiness
 from app.showing import set_thresholds
 
 BY_HAND, ZERO_SHOT_ONCE = "by hand", "zero-shot once"
-TUNED_ONCE, FULL_LOOP, NO_POINTING = "tuned once", "full loop", "full loop without pointing"
+TUNED_ONCE, FULL_LOOP = "tuned once", "full loop"
 USUAL_SCORE = 0.3  # from which tools with a zero-shot detector show its boxes as they come
 
 
@@ -45,5 +45,4 @@ ARMS: Mapping[str, Callable[[Attempt], None]] = {
     ZERO_SHOT_ONCE: zero_shot_once,
     TUNED_ONCE: tuned_once,
     FULL_LOOP: full_loop,
-    NO_POINTING: lambda attempt: full_loop(attempt, may_point=False),
 }

@@ -97,11 +97,11 @@ class Desk:
         """Accept and correct while any proposal helps; what a new box covers, the app hides by itself."""
         while (match := best_match(self.person, self._shown(image_id), still_open)) is not None:
             del still_open[match.index]
-            if match.is_exact:
+            if match.is_placed and match.is_named:
                 self._did(accepts=1)
                 self._accept(match.proposal)
             else:
-                self._did(fixes=1)
+                self._did(renames=int(match.is_placed), fixes=int(not match.is_placed))
                 self._correct(match)
 
     def _turn_down(self, image_id: int) -> None:
@@ -164,7 +164,9 @@ class Desk:
             self.workspace,
             match.proposal.id,
             uid=f"corrected-{match.proposal.id}",
-            box=self.person.draw(self._image, match.index),
+            box=match.proposal.box
+            if match.is_placed
+            else self.person.draw(self._image, match.index),
             category_id=self.class_ids[self._image.objects[match.index].label],
             author=AUTHOR,
             at=self.now,
@@ -183,6 +185,7 @@ class Desk:
             ("drawn", did.mended, times.point_s + times.fix_s),
             ("accepted", did.accepts, times.accept_s),
             ("corrected", did.fixes, times.fix_s),
+            ("corrected", did.renames, times.rename_s),
             ("rejected", did.rejects, times.reject_s),
         )
         timed = [

@@ -12,15 +12,15 @@ from app.review_queue import queue
 ASK_EVERY = 3  # finished images between two looks at the hint, once there was a first Tune
 
 
-def full_loop(attempt: Attempt, *, may_point: bool = True) -> None:
+def full_loop(attempt: Attempt) -> None:
     """Label by hand until the hint says Tune, review while it pays, tune again when it says so.
 
-    Who `may_point` points at what no shown proposal saves where the hint says that this pays, before drawing it.
+    What no shown proposal saves is pointed at before it is drawn, where the hint says that this pays.
     """
     desk = attempt.desk
     while desk.remaining:
         report = effort_report(desk.workspace)
-        step, points = report.advice.step, may_point and report.pointing.pays(report.costs)
+        step, points = report.advice.step, report.pointing.pays(report.costs)
         if step is Step.TUNE and readiness(desk.workspace).is_ready:
             attempt.tune()
             show_what_pays(desk.workspace, desk.now)

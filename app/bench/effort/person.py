@@ -76,11 +76,12 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A proposal that saves work on an object: as it is, or after a correction."""
+    """A proposal that saves work on an object: as it is, or after a correction of its place or its class."""
 
     proposal: Shown
     index: int
-    is_exact: bool
+    is_placed: bool
+    is_named: bool
 
 
 def best_match(
@@ -88,7 +89,7 @@ def best_match(
 ) -> Match | None:
     """The proposal to take next, None when none helps any more.
 
-    What can be taken as it is comes first, by overlap; then what is well placed but loose or of another class.
+    What can be taken as it is comes first, by overlap; then what lies right under another name, then what is loose.
     """
     ranked = [
         (_rank(person, shown, true), shown, index)
@@ -98,14 +99,13 @@ def best_match(
     rank, shown, index = max(ranked, key=lambda item: item[0], default=((0, 0.0), None, 0))
     if shown is None or rank[0] == 0:
         return None
-    return Match(shown, index, is_exact=rank[0] == 3)
+    return Match(shown, index, is_placed=rank[0] >= 3, is_named=rank[0] in (2, 4))
 
 
 def _rank(person: Person, shown: Shown, true: TrueObject) -> tuple[int, float]:
-    """(3 as it is, 2 loose, 1 another class, 0 of no use; overlap)."""
+    """(4 as it is, 3 another class, 2 loose, 1 loose and another class, 0 of no use; overlap)."""
     overlap = intersection_over_union(shown.box, true.box)
     if overlap < person.fix_iou:
         return 0, overlap
-    if shown.label != true.label:
-        return 1, overlap
-    return (3 if overlap >= person.accept_iou else 2), overlap
+    is_placed, is_named = overlap >= person.accept_iou, shown.label == true.label
+    return 1 + 2 * is_placed + is_named, overlap

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from app.bench.effort.arms import (
     BY_HAND,
     FULL_LOOP,
-    NO_POINTING,
     TUNED_ONCE,
     ZERO_SHOT_ONCE,
 )
@@ -33,7 +32,6 @@ _COLOURS = {
     BY_HAND: "black",
     ZERO_SHOT_ONCE: "tab:orange",
     TUNED_ONCE: "tab:blue",
-    NO_POINTING: "tab:olive",
 }
 
 _MOST_COLUMNS = 4
@@ -113,7 +111,7 @@ def _cells(rows: Sequence[Row], hand: Mapping[int, float]) -> Iterable[str]:
     yield _spread(shares, " %")
     yield f"{mean(row.boxes_per_hour for row in rows):.0f}"
     yield _spread([100 * row.actions.untouched for row in rows], " %")
-    yield f"{100 * mean(row.actions.fixes for row in rows) / boxes:.0f} %"
+    yield f"{100 * mean(row.actions.fixes + row.actions.renames for row in rows) / boxes:.0f} %"
     yield f"{100 * mean(row.actions.taken + row.actions.mended for row in rows) / boxes:.0f} %"
     yield f"{100 * mean(row.actions.draws for row in rows) / boxes:.0f} %"
     yield f"{mean(row.actions.rejects for row in rows):.0f}"
@@ -172,10 +170,16 @@ def _bars(rows: Sequence[Row]) -> str:
 
 def _other_times(rows: Sequence[Row], times: TimeModel) -> str:
     """The same actions at other prices: what would change if the assumptions were wrong."""
-    verdicts = replace(times, accept_s=PUBLISHED_VERDICT_S, reject_s=PUBLISHED_VERDICT_S)
+    verdicts = replace(
+        times,
+        accept_s=PUBLISHED_VERDICT_S,
+        reject_s=PUBLISHED_VERDICT_S,
+        rename_s=times.rename_s + PUBLISHED_VERDICT_S - times.accept_s,
+    )
     prices = {
         "as above": times,
         f"a verdict takes {PUBLISHED_VERDICT_S:g} s": verdicts,
+        "another class costs as much as a correction": replace(times, rename_s=times.fix_s),
         "a correction takes as long as drawing": replace(times, fix_s=times.draw_s),
         f"a box takes {CROWD_DRAW_S:g} s to draw": replace(times, draw_s=CROWD_DRAW_S),
         f"and {CROWD_CHECKED_DRAW_S:g} s with its check": replace(
