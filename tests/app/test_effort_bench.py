@@ -107,6 +107,12 @@ def test_pointing_costs_a_click_and_what_follows() -> None:
     assert done.boxes == 3
 
 
+def test_a_right_box_of_another_class_costs_a_verdict_and_a_key() -> None:
+    done = Actions(renames=2)
+    assert done.seconds(TimeModel()) == pytest.approx(2 * (1.0 + 1.35 + 0.28), abs=0.1)
+    assert done.boxes == 2
+
+
 def test_who_points_draws_only_what_nobody_found(
     desk: Desk, truth: TruthSet, tmp_path: Path
 ) -> None:
@@ -151,18 +157,19 @@ def test_a_person_draws_the_same_box_whatever_the_way_of_working(truth: TruthSet
 @pytest.mark.parametrize(
     ("box", "label", "expected"),
     [
-        ((0, 0, 100, 90), 0, True),  # good enough to stay
-        ((0, 0, 100, 60), 0, False),  # loose
-        ((0, 0, 100, 100), 1, False),  # another class
+        ((0, 0, 100, 90), 0, (True, True)),  # good enough to stay
+        ((0, 0, 100, 60), 0, (False, True)),  # loose
+        ((0, 0, 100, 100), 1, (True, False)),  # another class
+        ((0, 0, 100, 60), 1, (False, False)),  # loose and another class
         ((0, 0, 100, 40), 0, None),  # of no use
     ],
 )
-def test_a_proposal_is_accepted_corrected_or_of_no_use(
-    box: Box, label: int, expected: bool | None
+def test_a_proposal_is_accepted_renamed_corrected_or_of_no_use(
+    box: Box, label: int, expected: tuple[bool, bool] | None
 ) -> None:
     true = {0: TrueObject((0.0, 0.0, 100.0, 100.0), 0)}
     match = best_match(CAREFUL, [Shown(1, box, label)], true)
-    assert (None if match is None else match.is_exact) == expected
+    assert (None if match is None else (match.is_placed, match.is_named)) == expected
 
 
 def test_what_can_stay_is_taken_before_what_must_be_mended() -> None:
