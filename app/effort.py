@@ -14,6 +14,7 @@ from storage.efforts import Effort, EffortSum
 
 IDLE_S = 30.0  # a longer pause is no work; the browser caps it too
 _LEAST_TIMES = 10  # before a person's own times replace the published ones
+# What was "pointed" at is no measure of drawing: as one, it would make drawing look cheap and help look dear.
 _COST_OF = {"drawn": "draw_s", "accepted": "accept_s", "rejected": "reject_s", "corrected": "fix_s"}
 
 

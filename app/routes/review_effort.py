@@ -21,7 +21,15 @@ class TimedAction(BaseModel):
     uid: str = Field(max_length=64)
     image_id: int
     action: Literal[
-        "drawn", "accepted", "corrected", "rejected", "edited", "deleted", "done", "skipped"
+        "drawn",
+        "pointed",
+        "accepted",
+        "corrected",
+        "rejected",
+        "edited",
+        "deleted",
+        "done",
+        "skipped",
     ]
     seconds: float = Field(ge=0, allow_inf_nan=False)
     num_boxes: int = Field(default=1, ge=0, le=5_000)

@@ -264,6 +264,14 @@ def test_the_meter_counts_a_repeated_message_once_and_caps_pauses(workspace: Wor
     assert found.by_hand_image_s is None
 
 
+def test_boxes_that_were_pointed_at_do_not_make_drawing_look_cheap(workspace: Workspace) -> None:
+    image_id = done_images(workspace)[0]
+    drawn = [Timed(f"d{n}", image_id, "drawn", 8.0) for n in range(10)]
+    pointed = [Timed(f"p{n}", image_id, "pointed", 2.0) for n in range(30)]
+    record(workspace, [*drawn, *pointed], author="tester", at=now())
+    assert effort_report(workspace).costs.draw_s == 8.0
+
+
 def test_the_advice_names_the_labels_that_a_first_tune_lacks(workspace: Workspace) -> None:
     report = effort_report(workspace)
 

@@ -187,6 +187,11 @@ def with_hidden(user: CanvasUser, server: Server, *boxes: Box) -> tuple[CanvasUs
     return user, image_id
 
 
+HEAR_OF_CHANGES = (
+    "window.heard = []; addEventListener('sdpt:pushed', (e) => window.heard.push(...e.detail.ops))"
+)
+
+
 def test_pointing_takes_what_was_found_there_with_the_chosen_class(
     user: CanvasUser, server: Server
 ) -> None:
@@ -195,9 +200,11 @@ def test_pointing_takes_what_was_found_there_with_the_chosen_class(
     user.hover(*middle(HIDDEN))
     expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, HIDDEN)))
     picture(user.page, "pointing")
+    user.page.evaluate(HEAR_OF_CHANGES)
     user.click(*middle(HIDDEN))
     expect(user.stage).to_have_attribute("data-num-boxes", "1")
     user.wait_saved()
+    assert user.page.evaluate("window.heard.map((op) => op.is_pointed)") == [True]
     (made,) = server.document(image_id)["annotations"]
     assert (made["box"], made["category_id"], made["origin"]) == (list(HIDDEN), 2, "drawn")
     user.press("Control+z")

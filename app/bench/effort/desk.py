@@ -181,8 +181,8 @@ class Desk:
         spent = (
             ("drawn", in_vain, times.point_s + times.draw_s),
             ("drawn", did.draws - in_vain, times.draw_s),
-            ("drawn", did.taken, times.point_s + times.accept_s),
-            ("drawn", did.mended, times.point_s + times.fix_s),
+            ("pointed", did.taken, times.point_s + times.accept_s),
+            ("pointed", did.mended, times.point_s + times.fix_s),
             ("accepted", did.accepts, times.accept_s),
             ("corrected", did.fixes, times.fix_s),
             ("corrected", did.renames, times.rename_s),

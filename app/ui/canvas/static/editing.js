@@ -3,12 +3,13 @@
 import { postJson } from "./api.js";
 import { clipped, height, intersectionOverUnion, isLargeEnough, isSame, moved, resized, SMALLEST_PX, width } from "./geometry.js";
 import { changing, correcting, creating, deleting, stateOf, together } from "./model.js";
+import { newUid } from "./dom.js";
 import { reject } from "./judging.js";
 import { announce, boxKey } from "./session.js";
 
 const SAME_BOX_IOU = 0.9;
 
-export function draw(session, box) {
+export function draw(session, box, { isPointed = false } = {}) {
   if (session.currentClass === null) {
     session.say("Name a class first: type it under 'Classes', or add it in Project.", "bad");
     session.emit("needclass");
@@ -19,7 +20,7 @@ export function draw(session, box) {
     session.say(`No box was made: it would be ${size} pixels, and ${SMALLEST_PX} × ${SMALLEST_PX} is the least.`);
     return false;
   }
-  const step = creating(box, session.currentClass);
+  const step = creating(box, session.currentClass, newUid(), { isPointed });
   session.perform(step);
   session.select(boxKey(step.redo[0].uid));
   return true;

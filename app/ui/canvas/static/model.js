@@ -52,8 +52,10 @@ function reduceVerdict(state, { verdict, prediction_id, proposal, uid, box, cate
 
 // ---- operations with their inverse: {redo, undo} ----
 
-export function creating(box, category_id, uid = newUid()) {
-  return pair([{ kind: "edit", op: "create", uid, box, category_id }], [{ kind: "edit", op: "delete", uid }]);
+/** isPointed: the box was taken by a click, which the effort meter keeps apart from drawing. */
+export function creating(box, category_id, uid = newUid(), { isPointed = false } = {}) {
+  const edit = { kind: "edit", op: "create", uid, box, category_id };
+  return pair([isPointed ? { ...edit, is_pointed: true } : edit], [{ kind: "edit", op: "delete", uid }]);
 }
 
 export function changing(item, change) {

@@ -59,7 +59,7 @@ export class KeyboardPen {
   press() {
     const offered = this.#offered;
     if (offered) {
-      if (draw(this.session, offered.box)) this.putAway();
+      if (draw(this.session, offered.box, { isPointed: true })) this.putAway();
       return;
     }
     if (!this.corner) {

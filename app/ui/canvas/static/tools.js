@@ -193,7 +193,7 @@ export class PointerTool {
     if (drag.kind === "pan") return;
     if (!drag.isMoving && drag.offered) {
       this.offered = null;
-      draw(this.session, drag.offered.box);
+      draw(this.session, drag.offered.box, { isPointed: true });
     } else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {

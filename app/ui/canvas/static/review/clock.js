@@ -18,7 +18,7 @@ export function actionOf(op) {
     return [op.verdict === "pending" ? "edited" : op.verdict, made];
   }
   if (op.kind === "edit") {
-    return { create: ["drawn", 1], update: ["edited", 0], delete: ["deleted", 0] }[op.op];
+    return { create: [op.is_pointed ? "pointed" : "drawn", 1], update: ["edited", 0], delete: ["deleted", 0] }[op.op];
   }
   if (op.kind === "mark" && op.is_reviewed) return ["done", 0];
   if (op.kind === "mark" && op.is_skipped) return ["skipped", 0];
