@@ -57,7 +57,7 @@ def test_status_has_the_promised_fields_and_counts_imported_boxes_as_human(
     assert status["annotations"] == {"human": boxes, "accepted": 0, "imported": boxes}
     assert status["predictions"] == {"total": 0, "pending": 0}
     assert status["bundles"] == status["jobs"] == []
-    assert status["advice"]["step"] in ("label", "tune")
+    assert status["advice"]["step"] == "prelabel"
 
 
 def test_importing_twice_adds_nothing(data: Path, tmp_path: Path) -> None:
