@@ -36,15 +36,23 @@ def candidates_on(
         return []
     kept: list[Candidate] = []
     for found in predictions.for_image(tx, image_id, bundle_id=bundle_id, verdict=Verdict.PENDING):
-        is_seen = any(intersection_over_union(found.box, box) >= SAME_OBJECT_IOU for box in seen)
         is_repeated = any(
             intersection_over_union(found.box, one.box) >= _REPEATED_IOU for one in kept
         )
-        if not is_seen and not is_repeated:
+        if not is_repeated and not lies_on(found.box, seen):
             kept.append(Candidate(found.box, found.score))
         if len(kept) == MOST:
             break
     return kept
+
+
+def lies_on(box: Box, others: Sequence[Box]) -> bool:
+    """Whether it means the same object as one of the others."""
+    return any(intersection_over_union(box, other) >= SAME_OBJECT_IOU for other in others)
+
+
+def is_around(box: Box, x: float, y: float) -> bool:
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
 def best_at(candidates: Sequence[Candidate], x: float, y: float) -> Candidate | None:
@@ -53,7 +61,7 @@ def best_at(candidates: Sequence[Candidate], x: float, y: float) -> Candidate | 
     Of those around the pointer the one of the highest score * exp(-(d / 0.2)^2), d being the distance from the
     box's middle in sides of the box: people point at the middle of what they mean.
     """
-    around = [c for c in candidates if c.box[0] <= x <= c.box[2] and c.box[1] <= y <= c.box[3]]
+    around = [c for c in candidates if is_around(c.box, x, y)]
     return max(around, key=lambda c: c.score * _nearness(c.box, x, y), default=None)
 
 

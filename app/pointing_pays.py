@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from app.measuring import FOUND_IOU, GOOD_IOU
-from app.pointing import Candidate, best_at
+from app.pointing import Candidate, best_at, is_around, lies_on
 from app.queueing import Costs
-from app.showing import SAME_OBJECT_IOU, showing
+from app.showing import showing
 from storage import bundles, measurements
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
 from storage.measurements import ReviewedImage
 from storage.shown import Showing
-from storage.types import Box
 
 _NEWEST = 60  # finished images that are tried
 _LEAST_OBJECTS = 5
@@ -60,43 +59,25 @@ def pointing_trial(tx: Transaction) -> PointingTrial:
 
 def tried(reviewed: Iterable[ReviewedImage], what: Showing) -> PointingTrial:
     """Point in thought at the middle of each box that no proposal above its threshold had found."""
-    overlaps = [
-        overlap
-        for image in reviewed
-        for true, candidates in _unhelped(image, what)
-        for overlap in [_overlap_at_middle(true, candidates)]
-    ]
+    overlaps = [overlap for image in reviewed for overlap in _pointed_at(image, what)]
     num_right = sum(overlap >= GOOD_IOU for overlap in overlaps)
     num_found = sum(overlap >= FOUND_IOU for overlap in overlaps)
     return PointingTrial(len(overlaps), num_right, num_found - num_right)
 
 
-def _unhelped(image: ReviewedImage, what: Showing) -> Iterator[tuple[Box, list[Candidate]]]:
-    """The boxes that were not shown, each with what was there to point at."""
-    shown = [
-        box
-        for box, category_id, score in image.proposals
-        if score >= what.thresholds.get(category_id, what.otherwise)
-    ]
+def _pointed_at(image: ReviewedImage, what: Showing) -> Iterator[float]:
+    """How well a click at each box that was not shown would have found it; 0 where nothing was there."""
+    shown = [box for box, class_id, score in image.proposals if score >= what.threshold(class_id)]
     boxes = [box for box, _ in image.truth]
     for place, true in enumerate(boxes):
-        if not _lies_on(true, shown):
-            seen = [*shown, *boxes[:place], *boxes[place + 1 :]]
-            yield (
-                true,
-                [
-                    Candidate(box, score)
-                    for box, _, score in image.proposals
-                    if not _lies_on(box, seen)
-                ],
-            )
-
-
-def _overlap_at_middle(true: Box, candidates: Sequence[Candidate]) -> float:
-    x1, y1, x2, y2 = true
-    found = best_at(candidates, (x1 + x2) / 2, (y1 + y2) / 2)
-    return 0.0 if found is None else intersection_over_union(found.box, true)
-
-
-def _lies_on(box: Box, others: Sequence[Box]) -> bool:
-    return any(intersection_over_union(box, other) >= SAME_OBJECT_IOU for other in others)
+        if lies_on(true, shown):
+            continue
+        seen = [*shown, *boxes[:place], *boxes[place + 1 :]]
+        x, y = (true[0] + true[2]) / 2, (true[1] + true[3]) / 2
+        candidates = [
+            Candidate(box, score)
+            for box, _, score in image.proposals
+            if is_around(box, x, y) and not lies_on(box, seen)  # most are elsewhere: cheap first
+        ]
+        found = best_at(candidates, x, y)
+        yield 0.0 if found is None else intersection_over_union(found.box, true)

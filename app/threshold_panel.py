@@ -62,7 +62,7 @@ def shown_document(workspace: Workspace) -> dict[str, Any]:
                 "id": category.id,
                 "name": category.name,
                 "color": category.color,
-                "threshold": what.thresholds.get(category.id, what.otherwise),
+                "threshold": what.threshold(category.id),
                 "default": defaults.get(category.id, what.otherwise),
                 "is_measured": category.id in defaults,
                 "is_own": category.id in own,

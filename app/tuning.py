@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from sdpt_engine.tuning import TuneResult
 
 HELD_OUT_FRACTION = 0.3
-EDGE_STEPS = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ def _with_edges(
             detector,
             result,
             train,
-            steps=min(config.steps, EDGE_STEPS),
+            most_steps=config.steps,
             seed=config.seed,
             should_stop=context.stop.is_set,
         )

@@ -42,8 +42,11 @@ class Predictor:
         if bundle is not None:
             self.adaptation = bundle.prompts_for(detector).export_kv()
         self._asked = ask(detector, self.classes)
-        self._min_score = min_score
-        self._overlaps = {"nms_iou": nms_iou, "duplicate_iou": duplicate_iou}
+        self._limits = {
+            "min_score": min_score,
+            "nms_iou": nms_iou,
+            "duplicate_iou": duplicate_iou,
+        }
         self._max_detections = max_detections
 
     def predict(self, images: Sequence[Path | Pixels]) -> list[Prediction]:
@@ -56,7 +59,7 @@ class Predictor:
         if self.edges is None:
             return found
         return [
-            self.edges.look_again(image, prediction, nms_iou=self._overlaps["nms_iou"])
+            self.edges.look_again(image, prediction, nms_iou=self._limits["nms_iou"])
             for image, prediction in zip(pixels, found, strict=True)
         ]
 
@@ -76,14 +79,7 @@ class Predictor:
         scores = torch.cat([part[0] for part in parts], dim=1)  # [B, K of all captions, C]
         boxes = torch.cat([part[1] for part in parts], dim=1)
         return [
-            to_prediction(
-                s,
-                b,
-                image.size_wh,
-                min_score=self._min_score,
-                max_detections=self._max_detections,
-                **self._overlaps,
-            )
+            to_prediction(s, b, image.size_wh, max_detections=self._max_detections, **self._limits)
             for s, b, image in zip(scores, boxes, per_caption[0], strict=True)
         ]
 

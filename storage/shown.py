@@ -42,6 +42,10 @@ class Showing:
     otherwise: float = 0.0
     merges_duplicates: bool = True
 
+    def threshold(self, category_id: int) -> float:
+        """The score from which a class is shown."""
+        return self.thresholds.get(category_id, self.otherwise)
+
 
 class WaitingProposal(NamedTuple):
     """A pending proposal with the size of its image in pixels."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -78,13 +80,17 @@ class EfficientNetLite0(nn.Module):
             self.stages.append(nn.Sequential(*blocks))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        maps = []
+        return self.maps(images, _TAPPED_STAGES)
+
+    def maps(self, images: Tensor, tapped: Sequence[int]) -> list[Tensor]:
+        """What the stages of these numbers, from 0 and ascending, give; those behind the last one do not run."""
+        found = []
         hidden = self.stem(images.contiguous(memory_format=torch.channels_last))
-        for number, stage in enumerate(self.stages):
+        for number, stage in enumerate(self.stages[: tapped[-1] + 1]):
             hidden = stage(hidden)
-            if number in _TAPPED_STAGES:
-                maps.append(hidden)
-        return maps
+            if number in tapped:
+                found.append(hidden)
+        return found
 
 
 class _FoldedConvolution(nn.Module):
@@ -128,6 +134,19 @@ def fold_batch_norms(network: EfficientNetLite0) -> None:
                 if has_relu:
                     block[place + 2] = nn.Identity()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def load_folded(path: Path) -> EfficientNetLite0:
+    """The network of a shard, in eval mode and full precision, its batch norms folded."""
+    network = EfficientNetLite0()
+    network.load_state_dict(in_full_precision(load_file(path)))
+    fold_batch_norms(network.eval())
+    return network
+
+
+def in_full_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Stored weights as they are computed with; whole numbers stay what they are."""
+    return {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
 
 
 def from_published_weights(published: Mapping[str, Tensor]) -> dict[str, Tensor]:

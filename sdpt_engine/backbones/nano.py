@@ -22,7 +22,11 @@ from transformers import (
     SwinConfig,
 )
 
-from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
+from sdpt_engine.backbones.efficientnet_lite import (
+    EfficientNetLite0,
+    in_full_precision,
+    load_folded,
+)
 from sdpt_engine.backbones.grounding_dino import GroundingDinoDetector
 from sdpt_engine.errors import BackboneUnavailableError
 from sdpt_engine.types import Pixels
@@ -70,9 +74,7 @@ def load_nano(
         )
     model = empty_nano(folder)
     base: Any = model.model
-    network = base.backbone.conv_encoder.network
-    network.load_state_dict(_shard(folder, "image_encoder"))
-    fold_batch_norms(network.eval())
+    base.backbone.conv_encoder.network = load_folded(folder / "image_encoder.safetensors")
     base.text_backbone.load_state_dict(_shard(folder, "text_encoder"), strict=False)
     if (folder / WORDS_NAME).is_file():
         _put_words(base.text_backbone.get_input_embeddings(), load_file(folder / WORDS_NAME))
@@ -129,8 +131,7 @@ def empty_nano(folder: Path) -> MMGroundingDinoForObjectDetection:
 
 
 def _shard(folder: Path, name: str) -> dict[str, Tensor]:
-    tensors = load_file(folder / f"{name}.safetensors")
-    return {key: t.float() if t.is_floating_point() else t for key, t in tensors.items()}
+    return in_full_precision(load_file(folder / f"{name}.safetensors"))
 
 
 def fit_to_input(image: Pixels, longest_px: int = INPUT_PX) -> Tensor:

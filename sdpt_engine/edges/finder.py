@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, fold_batch_norms
+from sdpt_engine.backbones.efficientnet_lite import in_full_precision, load_folded
 from sdpt_engine.decoding import without_duplicates
 from sdpt_engine.edges.crops import cut_out, from_shares, regions
 from sdpt_engine.edges.network import EdgeNetwork, Maps, encode, places
@@ -29,10 +29,11 @@ class EdgeFinder:
     def __init__(self, tensors: Mapping[str, Tensor], device: torch.device) -> None:
         """Raises ValueError for tensors of another network."""
         self.device = device
-        self._encoder = _frozen_encoder().to(device)
+        encoder = load_folded(_ENCODER_DIR / "image_encoder.safetensors")
+        self._encoder = encoder.requires_grad_(False).to(device)
         self.network = EdgeNetwork()
         try:
-            self.network.load_state_dict({name: value.float() for name, value in tensors.items()})
+            self.network.load_state_dict(in_full_precision(tensors))
         except RuntimeError as error:
             raise ValueError(str(error).splitlines()[0]) from error
         self.network.to(device).eval().requires_grad_(False)
@@ -78,13 +79,3 @@ class EdgeFinder:
         return Prediction(
             boxes[kept], prediction.scores[kept], prediction.labels[kept], prediction.size_wh
         )
-
-
-def _frozen_encoder() -> EfficientNetLite0:
-    network = EfficientNetLite0()
-    weights = load_file(_ENCODER_DIR / "image_encoder.safetensors")
-    network.load_state_dict(
-        {name: t.float() if t.is_floating_point() else t for name, t in weights.items()}
-    )
-    fold_batch_norms(network.eval())
-    return network.requires_grad_(False)

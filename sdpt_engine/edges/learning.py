@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sdpt_engine.tuning import TuneResult
 
 LEAST_BOXES = 10
+STEPS = 150
 _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
 _MOST_TIMES_PER_BOX = 8
@@ -32,7 +33,7 @@ def learn_edges(
     result: TuneResult,
     train: Sequence[Example],
     *,
-    steps: int = 150,
+    most_steps: int = STEPS,
     seed: int = 0,
     should_stop: ShouldStop | None = None,
 ) -> TuneResult:
@@ -47,6 +48,7 @@ def learn_edges(
     judges = [pair.example.image_path for pair in result.judged]
     if num_boxes < LEAST_BOXES or not judges or learnt_from & set(judges):
         return result
+    steps = min(STEPS, most_steps)
     finder = EdgeFinder.shipped(detector.device)
     with_start = _judged_again(result, finder)
     wanted = min(_CUT_OUTS, steps * _BATCH_SIZE)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.edges.crops import regions, to_shares
 from sdpt_engine.edges.finder import EdgeFinder
@@ -75,7 +76,7 @@ def found_loosely(boxes: Boxes, size_wh: tuple[int, int], chance: np.random.Gene
         for _ in range(_TRIES):
             moved = box + chance.normal(0.0, chance.choice(_SPREADS), 4) * sides
             moved = moved.clip(0, limits)
-            if (moved[2:] - moved[:2] >= 1.0).all() and _iou(moved, box) >= _LEAST_IOU:
+            if (moved[2:] - moved[:2] >= 1.0).all() and _overlap(moved, box) >= _LEAST_IOU:
                 found[place] = moved
                 break
     return found
@@ -123,8 +124,6 @@ def _stop_if_asked(should_stop: ShouldStop | None, step: int) -> None:
         raise TuneInterrupted(step)
 
 
-def _iou(first: Boxes, second: Boxes) -> float:
-    low, high = np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])
-    overlap = float((high - low).clip(0).prod())
-    areas = [float((box[2:] - box[:2]).prod()) for box in (first, second)]
-    return overlap / max(sum(areas) - overlap, 1e-9)
+def _overlap(first: Boxes, second: Boxes) -> float:
+    pair = [torch.from_numpy(box)[None].double() for box in (first, second)]
+    return float(iou_xyxy(*pair))

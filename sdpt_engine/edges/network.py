@@ -37,13 +37,7 @@ class Maps(NamedTuple):
 @torch.no_grad()
 def encode(encoder: EfficientNetLite0, crops: Tensor) -> Maps:
     """The maps of crops [N, 3, 128, 128]."""
-    hidden = encoder.stem(crops.contiguous(memory_format=torch.channels_last))
-    found = []
-    for number, stage in enumerate(encoder.stages[: _STAGES[-1] + 1]):
-        hidden = stage(hidden)
-        if number in _STAGES:
-            found.append(hidden)
-    return Maps(*found)
+    return Maps(*encoder.maps(crops, _STAGES))
 
 
 class EdgeNetwork(nn.Module):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from app.bench.effort.truth import TrueImage, TrueObject
 from storage.boxes import intersection_over_union
@@ -96,16 +97,23 @@ def best_match(
         for shown in proposals
         for index, true in still_open.items()
     ]
-    rank, shown, index = max(ranked, key=lambda item: item[0], default=((0, 0.0), None, 0))
-    if shown is None or rank[0] == 0:
+    best = max(ranked, key=lambda item: item[0], default=None)
+    if best is None or not best[0].is_of_use:
         return None
-    return Match(shown, index, is_placed=rank[0] >= 3, is_named=rank[0] in (2, 4))
+    rank, shown, index = best
+    return Match(shown, index, is_placed=rank.is_placed, is_named=rank.is_named)
 
 
-def _rank(person: Person, shown: Shown, true: TrueObject) -> tuple[int, float]:
-    """(4 as it is, 3 another class, 2 loose, 1 loose and another class, 0 of no use; overlap)."""
+class _Rank(NamedTuple):
+    """How much a proposal helps with an object; the first difference decides."""
+
+    is_of_use: bool
+    is_placed: bool
+    is_named: bool
+    overlap: float
+
+
+def _rank(person: Person, shown: Shown, true: TrueObject) -> _Rank:
     overlap = intersection_over_union(shown.box, true.box)
-    if overlap < person.fix_iou:
-        return 0, overlap
-    is_placed, is_named = overlap >= person.accept_iou, shown.label == true.label
-    return 1 + 2 * is_placed + is_named, overlap
+    is_of_use, is_placed = overlap >= person.fix_iou, overlap >= person.accept_iou
+    return _Rank(is_of_use, is_placed, is_of_use and shown.label == true.label, overlap)

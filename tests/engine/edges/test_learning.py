@@ -39,7 +39,7 @@ def tuned(nano: Detector, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
 
 @pytest.fixture(scope="module")
 def taught(tuned: Tuned) -> TuneResult:
-    return learn_edges(tuned.detector, tuned.result, tuned.train, steps=40)
+    return learn_edges(tuned.detector, tuned.result, tuned.train, most_steps=40)
 
 
 def test_held_out_images_are_the_better_for_it(tuned: Tuned, taught: TuneResult) -> None:
@@ -65,7 +65,7 @@ def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
         dataclasses.replace(e, boxes=e.boxes - np.array([30, 0, 30, 0], np.float32))
         for e in tuned.train
     ]
-    spoilt = learn_edges(tuned.detector, tuned.result, contrary, steps=40)
+    spoilt = learn_edges(tuned.detector, tuned.result, contrary, most_steps=40)
     start = EdgeFinder.shipped(tuned.detector.device).tensors
     kept = spoilt.bundle.edges or start
     assert all(torch.equal(kept[name], tensor) for name, tensor in start.items())
