@@ -59,10 +59,10 @@ def compare(
         adopted = bundles.adopted(tx)
     rival = None if adopted is None else _usable(workspace, detector, adopted, classes)
     gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
-    if result.without_edges is not None:
+    if result.prompt_alone is not None:
         gain += (
-            f"; boxes end more like yours, AP {result.tuned.ap:.1%} against "
-            f"{result.without_edges.ap:.1%} without edges learnt from them"
+            f"; a second look at {_what_looks_again(result)} of each box gives AP {result.tuned.ap:.1%}, "
+            f"{result.prompt_alone.tuned.ap:.1%} without it"
         )
     if adopted is None or rival is None:
         return Comparison(True, f"Adopted: {gain}.")
@@ -102,6 +102,11 @@ def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> 
         return list(judged)
     seen = {workspace.image_path(item.relative_path) for item in read_snapshot(path).train}
     return [pair for pair in judged if pair.example.image_path not in seen]
+
+
+def _what_looks_again(result: TuneResult) -> str:
+    parts = {"the edges": result.bundle.edges, "the class": result.bundle.names}
+    return " and ".join(part for part, learnt in parts.items() if learnt is not None)
 
 
 def _percent(metrics: Metrics) -> str:

@@ -135,7 +135,7 @@ def _looks_as_done_images_say(context: JobContext, predictor: "Predictor", row: 
     except ImageUnreadableError:  # the user hears of it when it is measured or looked at
         helps = False
     if helps:
-        predictor.edges = sdpt_engine.EdgeFinder.shipped(predictor.detector.device)
+        predictor.second_look = sdpt_engine.start_of_edges(predictor)
     if row.metrics.get(_LOOKS_AGAIN, False) == helps:
         return False
     with context.workspace.database.job_write() as tx:

@@ -92,7 +92,7 @@ def run_tune(context: JobContext) -> Job:
     _bring_checkpoint(context)
     result = _tune(context, detector, train, held_out, config, classes)
     if not request.is_plain:
-        result = _with_edges(context, detector, result, train, config)
+        result = _with_second_look(context, detector, result, train, config)
     comparison = compare(context.workspace, detector, result, classes=classes)
     return _finish(context, detector, result, comparison, skipped)
 
@@ -168,24 +168,24 @@ def _tune(
     raise AssertionError("the second try either returns or raises")
 
 
-def _with_edges(
+def _with_second_look(
     context: JobContext,
     detector: Detector,
     result: TuneResult,
     train: Sequence[Example],
     config: TuneConfig,
 ) -> TuneResult:
-    text = "Learning where the edges of your boxes lie"
-    context.say("phase", {"text": text}, step=result.steps, total_steps=config.steps)
+    def say(text: str) -> None:
+        context.say("phase", {"text": text}, step=result.steps, total_steps=config.steps)
+
+    seed, should_stop = config.seed, context.stop.is_set
     try:
-        return sdpt_engine.learn_edges(
-            detector,
-            result,
-            train,
-            most_steps=config.steps,
-            seed=config.seed,
-            should_stop=context.stop.is_set,
+        say("Learning where the edges of your boxes lie")
+        result = sdpt_engine.learn_edges(
+            detector, result, train, most_steps=config.steps, seed=seed, should_stop=should_stop
         )
+        say("Learning how your classes look")
+        return sdpt_engine.learn_names(detector, result, train, seed=seed, should_stop=should_stop)
     except TuneInterrupted as stopped:
         raise JobStopped from stopped
 

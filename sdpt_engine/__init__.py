@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from sdpt_engine.bundle import PromptBundle
     from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
-    from sdpt_engine.edges.finder import EdgeFinder
-    from sdpt_engine.edges.learning import learn_edges, start_helps
     from sdpt_engine.interchange import from_detections, to_detections
     from sdpt_engine.metrics import evaluate
     from sdpt_engine.predictor import Predictor
+    from sdpt_engine.second_look.learning import (
+        learn_edges,
+        learn_names,
+        start_helps,
+        start_of_edges,
+    )
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, tune
     from sdpt_engine.verdict import is_better
@@ -43,7 +47,6 @@ __all__ = [
     "CHECKPOINT_PATTERN",
     "FEW_IMAGES",
     "CategoryMetrics",
-    "EdgeFinder",
     "Example",
     "Judged",
     "Metrics",
@@ -59,10 +62,12 @@ __all__ = [
     "from_detections",
     "is_better",
     "learn_edges",
+    "learn_names",
     "load_detector",
     "load_image_upright",
     "predict_each",
     "start_helps",
+    "start_of_edges",
     "to_detections",
     "tune",
 ]
@@ -73,9 +78,10 @@ _WHERE = {
     "Judged": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
-    "EdgeFinder": "sdpt_engine.edges.finder",
-    "learn_edges": "sdpt_engine.edges.learning",
-    "start_helps": "sdpt_engine.edges.learning",
+    "learn_edges": "sdpt_engine.second_look.learning",
+    "learn_names": "sdpt_engine.second_look.learning",
+    "start_helps": "sdpt_engine.second_look.learning",
+    "start_of_edges": "sdpt_engine.second_look.learning",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
     "evaluate": "sdpt_engine.metrics",

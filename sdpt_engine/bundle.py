@@ -1,4 +1,4 @@
-"""A tuned prompt on disk: `prompt.safetensors` with the learnt tensors, `bundle.json`, perhaps `edges.safetensors`."""
+"""A tuned prompt on disk: its tensors, `bundle.json`, and perhaps what a second look needs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from sdpt_engine.edges.finder import EdgeFinder
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.prompt import PromptSet
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.encoder import load_encoder
+from sdpt_engine.second_look.look import SecondLook
+from sdpt_engine.second_look.names.namer import Namer
 from sdpt_engine.types import ObjectClass, PromptConfig
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 TENSORS_NAME, MANIFEST_NAME = "prompt.safetensors", "bundle.json"
-EDGES_NAME = "edges.safetensors"
+EDGES_NAME, NAMES_NAME = "edges.safetensors", "names.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,9 @@ class PromptBundle:
     created_at: datetime
     format_version: int = FORMAT_VERSION
     edges: Mapping[str, Tensor] | None = None
-    """What was learnt of where this person's boxes end, if that was of use: see `sdpt_engine.edges`."""
+    """What was learnt of where this person's boxes end, if that was of use: see `sdpt_engine.second_look`."""
+    names: Mapping[str, Tensor] | None = None
+    """What was learnt of how this person's classes look, likewise."""
 
     @property
     def num_parameters(self) -> int:
@@ -70,14 +75,21 @@ class PromptBundle:
             raise BundleDamagedError(f"The bundle does not fit itself: {error}") from error
         return prompts.to(detector.device).requires_grad_(False)
 
-    def edge_finder(self, device: torch.device) -> EdgeFinder | None:
-        """What looks at found boxes again; None where nothing was learnt of edges."""
-        if self.edges is None:
+    def second_look(
+        self, device: torch.device, classes: Sequence[ObjectClass]
+    ) -> SecondLook | None:
+        """What looks at found boxes of `classes` again; None where nothing was learnt of that."""
+        if self.edges is None and self.names is None:
             return None
+        encoder = load_encoder(device)
         try:
-            return EdgeFinder(self.edges, device)
+            return SecondLook(
+                [item.id for item in classes],
+                edges=None if self.edges is None else EdgeFinder(self.edges, encoder),
+                namer=None if self.names is None else Namer(self.names, encoder),
+            )
         except ValueError as error:
-            raise BundleDamagedError(f"The bundle's edges do not fit: {error}") from error
+            raise BundleDamagedError(f"The bundle's second look does not fit: {error}") from error
 
     def _prompt_config(self) -> PromptConfig:
         # Format 1 had the prompt's settings among those of the run, and fewer of them.
@@ -105,8 +117,9 @@ class PromptBundle:
         try:
             contiguous = {name: value.contiguous() for name, value in self.tensors.items()}
             save_file(contiguous, unfinished / TENSORS_NAME)
-            if self.edges is not None:
-                save_file(dict(self.edges), unfinished / EDGES_NAME)
+            for learnt, name in ((self.edges, EDGES_NAME), (self.names, NAMES_NAME)):
+                if learnt is not None:
+                    save_file(dict(learnt), unfinished / name)
             _write_durably(unfinished / MANIFEST_NAME, json.dumps(self._manifest(), indent=1))
             if folder.exists():
                 shutil.rmtree(folder)
@@ -130,6 +143,7 @@ class PromptBundle:
             "train_digest": self.train_digest,
             "created_at": self.created_at.astimezone(UTC).isoformat(),
             "has_edges": self.edges is not None,
+            "has_names": self.names is not None,
         }
 
 
@@ -151,6 +165,7 @@ def load_bundle(folder: Path) -> PromptBundle:
             categories=tuple(ObjectClass(**item) for item in manifest["categories"]),
             tensors=_read_tensors(folder / TENSORS_NAME),
             edges=_read_tensors(folder / EDGES_NAME) if manifest.get("has_edges") else None,
+            names=_read_tensors(folder / NAMES_NAME) if manifest.get("has_names") else None,
             thresholds={int(key): float(v) for key, v in manifest["thresholds"].items()},
             config=manifest["config"],
             metrics=manifest["metrics"],

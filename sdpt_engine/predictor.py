@@ -14,6 +14,7 @@ from sdpt_engine.backbones.base import Detector, EncodedImage
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.decoding import among_all, to_prediction
+from sdpt_engine.second_look.look import SecondLook
 from sdpt_engine.types import ObjectClass, Pixels, Prediction
 
 
@@ -38,9 +39,10 @@ class Predictor:
         self.detector = detector
         self.classes = tuple(classes)
         self.adaptation: Adaptation | None = None
-        self.edges = None if bundle is None else bundle.edge_finder(detector.device)
+        self.second_look: SecondLook | None = None
         if bundle is not None:
             self.adaptation = bundle.prompts_for(detector).export_kv()
+            self.second_look = bundle.second_look(detector.device, self.classes)
         self._asked = ask(detector, self.classes)
         self._limits = {
             "min_score": min_score,
@@ -56,15 +58,21 @@ class Predictor:
         """
         pixels = [load_image_upright(i) if isinstance(i, Path) else i for i in images]
         found = self.predict_encoded(self.detector.encode_images(pixels))
-        if self.edges is None:
+        if self.second_look is None:
             return found
         return [
-            self.edges.look_again(image, prediction, nms_iou=self._limits["nms_iou"])
+            self.second_look.again(
+                image,
+                prediction,
+                min_score=self._limits["min_score"],
+                max_detections=self._max_detections,
+                nms_iou=self._limits["nms_iou"],
+            )
             for image, prediction in zip(pixels, found, strict=True)
         ]
 
     def predict_encoded(self, images: Sequence[EncodedImage]) -> list[Prediction]:
-        """Like `predict`, from images that are behind the frozen encoder already: without a second look at edges."""
+        """Like `predict`, from images that are behind the frozen encoder already: without a second look."""
         return self.predict_asked([images] * len(self._asked))
 
     @torch.no_grad()

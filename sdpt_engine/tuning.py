@@ -62,13 +62,13 @@ class TuneResult:
     seconds: float
     trainable_parameters: int
     stopped_early: bool
-    without_edges: Metrics | None = None
-    """What the prompt alone is worth, where `learn_edges` has added to it."""
+    prompt_alone: TuneResult | None = None
+    """What it was before `learn_edges` or `learn_names` added a second look."""
 
     @property
     def has_gained(self) -> bool:
         """Whether it learnt anything that the images which judged it show."""
-        has_learnt = self.best_step > 0 or self.bundle.edges is not None
+        has_learnt = self.best_step > 0 or self.prompt_alone is not None
         return has_learnt and is_better(self.tuned, self.zero_shot)
 
 
@@ -311,7 +311,9 @@ def _result(
     )
     return TuneResult(
         bundle=bundle,
-        **_named(figures),
+        zero_shot=figures.zero_shot,
+        step0=figures.step0,
+        tuned=figures.tuned,
         judged=judged,
         best_step=best.step,
         steps=steps,

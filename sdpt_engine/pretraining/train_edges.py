@@ -21,9 +21,10 @@ from safetensors.torch import save_file
 from sdpt_engine.bench.sets import load_set
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.edges.finder import EdgeFinder
-from sdpt_engine.edges.lesson import found_loosely, learn, lesson_from
-from sdpt_engine.edges.network import EdgeNetwork
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.lesson import found_loosely, learn, lesson_from
+from sdpt_engine.second_look.edges.network import EdgeNetwork
+from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.types import Example
 
 TIGHT_IOU = 0.75
@@ -49,7 +50,7 @@ def main() -> None:
     torch.set_num_threads(words.threads)
     torch.manual_seed(words.seed)
     labelled = load_set(words.folder)
-    finder = EdgeFinder(EdgeNetwork().state_dict(), torch.device("cpu"))
+    finder = EdgeFinder(EdgeNetwork().state_dict(), load_encoder(torch.device("cpu")))
     lesson = lesson_from(finder, labelled.train, times_per_box=words.times_per_box, seed=words.seed)
     if lesson is None:
         raise SystemExit(f"'{words.folder}/train.json' has no box to learn from.")

@@ -17,7 +17,7 @@ from app.workspace import Workspace, open_workspace
 from storage import bundles, categories, images
 from storage.types import BundleKind
 from tests.app.blood_cells import now
-from tests.engine.edges.scenes import SIZE_WH, discs, grown
+from tests.engine.second_look.scenes import SIZE_WH, discs, grown
 
 NUM_PICTURES, NUM_DONE = 5, 4
 

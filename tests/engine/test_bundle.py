@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.bundle import PromptBundle, load_bundle
-from sdpt_engine.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.types import ObjectClass, PromptConfig, TuneConfig
 from tests.engine.test_prompt import make_prompts

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.edges.crops import regions, to_shares
-from sdpt_engine.edges.finder import EdgeFinder
-from sdpt_engine.edges.network import Maps, edge_loss, together
 from sdpt_engine.errors import TuneInterrupted
+from sdpt_engine.second_look.crops import to_shares
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.network import Maps, edge_loss, together
 from sdpt_engine.types import Boxes, Example
 
 _SPREADS = (0.05, 0.12, 0.2)  # standard deviations of an edge, in shares of the side
@@ -54,14 +54,14 @@ def lesson_from(
     maps: list[Maps] = []
     shares: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     for example in examples:
-        _stop_if_asked(should_stop, 0)
+        stop_if_asked(should_stop, 0)
         sides = example.boxes[:, 2:] - example.boxes[:, :2]
         true = example.boxes[(sides >= _LEAST_PX).all(axis=1)].repeat(times_per_box, axis=0)
         if len(true):
             pixels = load_image_upright(example.image_path)
             found = found_loosely(true, (pixels.shape[1], pixels.shape[0]), chance)
             maps.append(together([finder.maps(pixels, found)]))
-            shares.append(to_shares(true, regions(found)))
+            shares.append(to_shares(true, finder.regions(found)))
     if not maps:
         return None
     return Lesson(together(maps), torch.from_numpy(np.concatenate(shares)).clamp(0.001, 0.999))
@@ -105,7 +105,7 @@ def learn(
     picks = torch.Generator().manual_seed(seed)
     try:
         for step in range(steps):
-            _stop_if_asked(should_stop, step)
+            stop_if_asked(should_stop, step)
             indices = torch.randint(len(lesson), (batch_size,), generator=picks)
             logits = network(lesson.maps.at(indices.to(lesson.maps.fine.device)))
             loss = edge_loss(logits, lesson.shares[indices].to(finder.device))
@@ -119,7 +119,7 @@ def learn(
         network.eval().requires_grad_(False)
 
 
-def _stop_if_asked(should_stop: ShouldStop | None, step: int) -> None:
+def stop_if_asked(should_stop: ShouldStop | None, step: int) -> None:
     if should_stop is not None and should_stop():
         raise TuneInterrupted(step)
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from sdpt_engine.boxes import iou_xyxy
-from sdpt_engine.edges.crops import cut_out, from_shares, regions, to_shares
-from sdpt_engine.edges.finder import MOST_BOXES, EdgeFinder
-from sdpt_engine.edges.lesson import found_loosely, learn, lesson_from
+from sdpt_engine.second_look.crops import cut_out, from_shares, regions, to_shares
+from sdpt_engine.second_look.edges.finder import MOST_BOXES, EdgeFinder
+from sdpt_engine.second_look.edges.lesson import found_loosely, learn, lesson_from
 from sdpt_engine.errors import TuneInterrupted
 from sdpt_engine.types import Boxes, Prediction
-from tests.engine.edges.scenes import SIZE_WH, discs, example, grown
+from tests.engine.second_look.scenes import SIZE_WH, discs, example, grown
 
 CPU = torch.device("cpu")
 

@@ -18,14 +18,16 @@ from sdpt_engine.types import Boxes, Pixels
 Shares = NDArray[np.float32]
 
 CROP_PX = 128
-_MARGIN = 0.35  # of a side, on both sides: as far as an edge may be off
 
 
-def regions(boxes: Boxes) -> Boxes:
-    """What is cut out for each box, which may reach over the image's border. [N, 4] to [N, 4]."""
+def regions(boxes: Boxes, margin: float) -> Boxes:
+    """What is cut out for each box, `margin` of its sides more on both sides; it may reach over the image's border.
+
+    [N, 4] to [N, 4].
+    """
     low, high = boxes[:, :2], boxes[:, 2:]
-    margin = _MARGIN * (high - low)
-    return np.concatenate((low - margin, high + margin), axis=1, dtype=np.float32)
+    more = margin * (high - low)
+    return np.concatenate((low - more, high + more), axis=1, dtype=np.float32)
 
 
 def to_shares(boxes: Boxes, within: Boxes) -> Shares:
@@ -46,13 +48,13 @@ def _corner_and_sides(boxes: Boxes) -> tuple[Boxes, Boxes]:
     return np.tile(low, 2), np.tile(high - low, 2)
 
 
-def cut_out(pixels: Pixels, boxes: Boxes) -> Tensor:
-    """The region of each box, stretched to `CROP_PX` squared: float32 [N, 3, 128, 128], values (x - 127) / 128.
+def cut_out(pixels: Pixels, within: Boxes) -> Tensor:
+    """Each region, stretched to `CROP_PX` squared: float32 [N, 3, 128, 128], values (x - 127) / 128.
 
     What lies outside the image is black.
     """
     image = Image.fromarray(pixels)
-    crops = [_cut(image, *map(float, region)) for region in regions(boxes)]
+    crops = [_cut(image, *map(float, region)) for region in within]
     if not crops:
         return torch.zeros(0, 3, CROP_PX, CROP_PX)
     stacked = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)

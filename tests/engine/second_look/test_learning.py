@@ -14,7 +14,7 @@ from sdpt_engine.backbones.base import Detector
 from sdpt_engine.errors import TuneInterrupted
 from sdpt_engine.tuning import TuneResult
 from sdpt_engine.types import Example, ObjectClass, TuneConfig
-from tests.engine.edges.scenes import example
+from tests.engine.second_look.scenes import example
 
 DISC = (ObjectClass(1, "disc", "disc"),)
 

@@ -1,0 +1,66 @@
+"""Found boxes in, tighter ones out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, in_full_precision
+from sdpt_engine.second_look.crops import cut_out, from_shares, regions
+from sdpt_engine.second_look.edges.network import EdgeNetwork, Maps, encode, places
+from sdpt_engine.second_look.encoder import SHIPPED, load_encoder
+from sdpt_engine.types import Boxes, Pixels
+
+SHIPPED_EDGES = SHIPPED / "edges.safetensors"
+_MARGIN = 0.35  # of a side: as far as an edge may be off
+_LEAST_PX = 1.0
+
+
+class EdgeFinder:
+    """The frozen encoder, and a network that may have learnt from a person."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], encoder: EfficientNetLite0) -> None:
+        """Raises ValueError for tensors of another network."""
+        self._encoder = encoder
+        self.device = next(encoder.parameters()).device
+        self.network = EdgeNetwork()
+        try:
+            self.network.load_state_dict(in_full_precision(tensors))
+        except RuntimeError as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        self.network.to(self.device).eval().requires_grad_(False)
+
+    @staticmethod
+    def shipped(device: torch.device) -> EdgeFinder:
+        """The one that nobody has taught yet."""
+        return EdgeFinder(load_file(SHIPPED_EDGES), load_encoder(device))
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """What `EdgeFinder` is made again from, in half precision on the CPU."""
+        state = self.network.state_dict()
+        return {name: value.detach().cpu().half().contiguous() for name, value in state.items()}
+
+    def regions(self, boxes: Boxes) -> Boxes:
+        """Where it looks for the edges of each box. [N, 4] to [N, 4]."""
+        return regions(boxes, _MARGIN)
+
+    def maps(self, pixels: Pixels, boxes: Boxes) -> Maps:
+        """What the frozen encoder makes of the cut-out around each box."""
+        return encode(self._encoder, cut_out(pixels, self.regions(boxes)).to(self.device))
+
+    @torch.no_grad()
+    def tighten(self, pixels: Pixels, boxes: Boxes) -> Boxes:
+        """Each box with its edges where the network sees them; [N, 4] to [N, 4], within the image."""
+        if not len(boxes):
+            return boxes
+        shares = places(self.network(self.maps(pixels, boxes))).cpu().numpy()
+        height, width = pixels.shape[:2]
+        limits = np.array([width, height, width, height], np.float32)
+        found: Boxes = from_shares(shares, self.regions(boxes)).clip(0, limits).astype(np.float32)
+        is_real = (found[:, 2:] - found[:, :2]).min(axis=1, keepdims=True) >= _LEAST_PX
+        return np.where(is_real, found, boxes)

@@ -1,0 +1,176 @@
+"""A second look, taken only where held-out images are the better for it: after a tuning, or without any."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from sdpt_engine.availability import SHIPPED_PX
+from sdpt_engine.data import load_image_upright
+from sdpt_engine.metrics import evaluate
+from sdpt_engine.predictor import Predictor
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.lesson import learn, lesson_from
+from sdpt_engine.second_look.encoder import load_encoder
+from sdpt_engine.second_look.look import MOST_TIGHTENED, SecondLook
+from sdpt_engine.second_look.names.lesson import learn_to_name, naming_lesson_from
+from sdpt_engine.thresholds import best_thresholds
+from sdpt_engine.types import Boxes, Example, Pixels
+from sdpt_engine.verdict import is_better
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import Detector
+    from sdpt_engine.tuning import TuneResult
+
+ShouldStop = Callable[[], bool]
+LEAST_BOXES = 10
+STEPS = 150
+_BATCH_SIZE = 32
+_LEARNING_RATE = 1e-3
+_MOST_TIMES_PER_BOX = 8
+_CUT_OUTS = 1200
+
+
+def learn_edges(
+    detector: Detector,
+    result: TuneResult,
+    train: Sequence[Example],
+    *,
+    most_steps: int = STEPS,
+    seed: int = 0,
+    should_stop: ShouldStop | None = None,
+) -> TuneResult:
+    """The result with a second look at edges, where that betters AP on the images that judged it; else as it was.
+
+    They choose between the start and what `train` made of it. Raises TuneInterrupted when `should_stop` says so.
+    """
+    if not _can_be_learnt(result, train):
+        return result
+    num_boxes = sum(len(example.boxes) for example in train)
+    steps = min(STEPS, most_steps)
+    finder = EdgeFinder.shipped(detector.device)
+    with_start = _judged_again(detector, result, edges=finder.tensors)
+    wanted = min(_CUT_OUTS, steps * _BATCH_SIZE)
+    times = min(max(round(wanted / num_boxes), 1), _MOST_TIMES_PER_BOX)
+    lesson = lesson_from(finder, train, times_per_box=times, seed=seed, should_stop=should_stop)
+    if lesson is not None:
+        learn(
+            finder,
+            lesson,
+            steps=steps,
+            batch_size=_BATCH_SIZE,
+            learning_rate=_LEARNING_RATE,
+            seed=seed,
+            should_stop=should_stop,
+        )
+    learnt = _judged_again(detector, result, edges=finder.tensors)
+    best = max(with_start, learnt, key=lambda look: look.tuned.ap)
+    return best if is_better(best.tuned, result.tuned) else result
+
+
+def learn_names(
+    detector: Detector,
+    result: TuneResult,
+    train: Sequence[Example],
+    *,
+    seed: int = 0,
+    should_stop: ShouldStop | None = None,
+) -> TuneResult:
+    """The result with a second look at names, where that betters AP on the images that judged it; else as it was.
+
+    Raises TuneInterrupted when `should_stop` says so.
+    """
+    if not _can_be_learnt(result, train):
+        return result
+    classes = result.bundle.categories
+    predictor = Predictor(detector, classes, result.bundle, max_detections=MOST_TIGHTENED)
+
+    def find(pixels: Pixels) -> Boxes:
+        return predictor.predict([pixels])[0].boxes
+
+    lesson = naming_lesson_from(
+        load_encoder(detector.device),
+        train,
+        num_classes=len(classes),
+        find=find,
+        seed=seed,
+        should_stop=should_stop,
+    )
+    tensors = learn_to_name(lesson, classes)
+    named = _judged_again(detector, result, edges=result.bundle.edges, names=tensors)
+    return named if is_better(named.tuned, result.tuned) else result
+
+
+def start_helps(predictor: Predictor, judges: Sequence[Example]) -> bool:
+    """Whether the start of the edges, as it ships, betters AP of a detector without a prompt on these images.
+
+    Fewer than `LEAST_BOXES` boxes tell nothing: then it is taken for nano, whose boxes are known to be loose, and for
+    no other. Raises ImageUnreadableError.
+    """
+    if sum(len(example.boxes) for example in judges) < LEAST_BOXES:
+        return predictor.detector.name in SHIPPED_PX
+    look = start_of_edges(predictor)
+    plain, again = [], []
+    for example in judges:
+        pixels = load_image_upright(example.image_path)
+        (found,) = predictor.predict([pixels])
+        plain.append(found)
+        again.append(look.again(pixels, found))
+    truth = [(example.boxes, example.labels) for example in judges]
+    names = [item.name for item in predictor.classes]
+    return is_better(evaluate(again, truth, names), evaluate(plain, truth, names))
+
+
+def start_of_edges(predictor: Predictor) -> SecondLook:
+    """What a detector without a prompt may look again with."""
+    class_ids = [item.id for item in predictor.classes]
+    return SecondLook(class_ids, edges=EdgeFinder.shipped(predictor.detector.device))
+
+
+def _can_be_learnt(result: TuneResult, train: Sequence[Example]) -> bool:
+    """Not from fewer than `LEAST_BOXES` boxes, nor where the images judged each other: none is left to judge then."""
+    learnt_from = {example.image_path for example in train}
+    judges = {pair.example.image_path for pair in result.judged}
+    num_boxes = sum(len(example.boxes) for example in train)
+    return num_boxes >= LEAST_BOXES and bool(judges) and not learnt_from & judges
+
+
+def _judged_again(
+    detector: Detector,
+    result: TuneResult,
+    *,
+    edges: Mapping[str, Tensor] | None = None,
+    names: Mapping[str, Tensor] | None = None,
+) -> TuneResult:
+    """The prompt with this second look, whatever that is worth."""
+    alone = result.prompt_alone or result
+    classes = alone.bundle.categories
+    bundle = dataclasses.replace(alone.bundle, edges=edges, names=names)
+    look = bundle.second_look(detector.device, classes)
+    assert look is not None, "one of them is given"
+    judged = tuple(
+        dataclasses.replace(
+            pair,
+            prediction=look.again(load_image_upright(pair.example.image_path), pair.prediction),
+        )
+        for pair in alone.judged
+    )
+    truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
+    found = [pair.prediction for pair in judged]
+    tuned = evaluate(found, truth, [item.name for item in classes])
+    limits = best_thresholds(found, [pair.example for pair in judged], len(classes))
+    by_class = dict(zip((item.id for item in classes), limits, strict=True))
+    bundle = dataclasses.replace(
+        bundle,
+        thresholds={class_id: limit.score for class_id, limit in by_class.items()},
+        metrics={
+            **alone.bundle.metrics,
+            "tuned": dataclasses.asdict(tuned),
+            "prompt_alone": dataclasses.asdict(alone.tuned),
+            "thresholds": {str(key): dataclasses.asdict(v) for key, v in by_class.items()},
+        },
+    )
+    return dataclasses.replace(alone, bundle=bundle, tuned=tuned, judged=judged, prompt_alone=alone)

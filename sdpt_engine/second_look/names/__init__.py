@@ -1,0 +1,1 @@
+"""Which of the person's classes a box shows, if any: logistic regression on frozen features of the cut-out."""
