@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.bundle import PromptBundle, load_bundle
-from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.names.namer import NUM_FEATURES
 from sdpt_engine.types import ObjectClass, PromptConfig, TuneConfig
 from tests.engine.test_prompt import make_prompts
 
@@ -111,7 +112,7 @@ def test_edges_survive_the_disk_with_the_prompt(bundle: PromptBundle, tmp_path: 
     loaded = load_bundle(dataclasses.replace(bundle, edges=edges).save(tmp_path / "b"))
     assert loaded.edges is not None
     assert all(torch.equal(loaded.edges[name], tensor) for name, tensor in edges.items())
-    assert loaded.edge_finder(torch.device("cpu")) is not None
+    assert loaded.second_look(torch.device("cpu"), loaded.categories) is not None
 
 
 def test_edges_that_are_gone_are_said_to_be(bundle: PromptBundle, tmp_path: Path) -> None:
@@ -124,5 +125,22 @@ def test_edges_that_are_gone_are_said_to_be(bundle: PromptBundle, tmp_path: Path
 
 def test_edges_of_another_network_are_refused(bundle: PromptBundle) -> None:
     foreign = dataclasses.replace(bundle, edges={"elsewhere": torch.zeros(1)})
-    with pytest.raises(BundleDamagedError, match="edges do not fit"):
-        foreign.edge_finder(torch.device("cpu"))
+    with pytest.raises(BundleDamagedError, match="second look does not fit"):
+        foreign.second_look(torch.device("cpu"), foreign.categories)
+
+
+def test_names_survive_the_disk_with_the_prompt(bundle: PromptBundle, tmp_path: Path) -> None:
+    names = {
+        "weight": torch.rand(2, NUM_FEATURES),
+        "bias": torch.rand(2),
+        "class_ids": torch.tensor([7]),
+    }
+    loaded = load_bundle(dataclasses.replace(bundle, names=names).save(tmp_path / "b"))
+    assert loaded.names is not None
+    assert all(torch.equal(loaded.names[name], tensor) for name, tensor in names.items())
+
+
+def test_names_of_another_size_are_refused(bundle: PromptBundle) -> None:
+    foreign = dataclasses.replace(bundle, names={"weight": torch.zeros(2, 3)})
+    with pytest.raises(BundleDamagedError, match="second look does not fit"):
+        foreign.second_look(torch.device("cpu"), foreign.categories)

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from sdpt_engine import EdgeFinder, Predictor, learn_edges, start_helps, tune
+from sdpt_engine import Predictor, learn_edges, learn_names, start_helps, tune
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.errors import TuneInterrupted
+from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.tuning import TuneResult
 from sdpt_engine.types import Example, ObjectClass, TuneConfig
-from tests.engine.second_look.scenes import example
+from tests.engine.second_look.scenes import example, example_of_two
 
 DISC = (ObjectClass(1, "disc", "disc"),)
+TWO = (ObjectClass(7, "thing", "thing"), ObjectClass(3, "other thing", "other thing"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +48,7 @@ def test_held_out_images_are_the_better_for_it(tuned: Tuned, taught: TuneResult)
     assert taught.bundle.edges is not None
     assert taught.tuned.ap > 1.2 * tuned.result.tuned.ap
     assert taught.bundle.metrics["tuned"]["ap"] == taught.tuned.ap
-    assert taught.without_edges == tuned.result.tuned
+    assert taught.prompt_alone is tuned.result
 
 
 def test_a_predictor_with_the_bundle_looks_as_the_judges_did(
@@ -94,3 +96,42 @@ def test_nothing_is_learnt_where_no_image_is_left_to_judge(tuned: Tuned) -> None
 def test_a_stop_while_edges_are_learnt_is_a_stop_of_the_tuning(tuned: Tuned) -> None:
     with pytest.raises(TuneInterrupted):
         learn_edges(tuned.detector, tuned.result, tuned.train, should_stop=lambda: True)
+
+
+@pytest.fixture(scope="module")
+def two(nano: Detector, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
+    """Discs and tiles, under names that tell the detector nothing; the prompt has hardly begun to learn."""
+    folder = tmp_path_factory.mktemp("two")
+    labelled = [example_of_two(folder, seed) for seed in range(9)]
+    config = TuneConfig(steps=1, eval_every=1, batch_size=2)
+    result = tune(nano, labelled[:6], labelled[6:], config, categories=TWO)
+    return Tuned(nano, labelled[:6], result)
+
+
+def test_names_are_learnt_where_the_detector_confuses_classes(two: Tuned) -> None:
+    named = learn_names(two.detector, two.result, two.train)
+    assert named.bundle.names is not None
+    assert named.tuned.ap50 > 1.2 * two.result.tuned.ap50
+    assert named.has_gained
+
+
+def test_names_come_on_top_of_edges(two: Tuned) -> None:
+    with_edges = learn_edges(two.detector, two.result, two.train, most_steps=20)
+    named = learn_names(two.detector, with_edges, two.train)
+    assert named.prompt_alone is two.result
+    assert named.bundle.edges is with_edges.bundle.edges
+
+
+def test_wrong_names_are_not_kept(two: Tuned) -> None:
+    swapped = [dataclasses.replace(e, labels=1 - e.labels) for e in two.train]
+    assert learn_names(two.detector, two.result, swapped) is two.result
+
+
+def test_names_are_not_learnt_where_no_image_is_left_to_judge(two: Tuned) -> None:
+    everyone = [*two.train, *(pair.example for pair in two.result.judged)]
+    assert learn_names(two.detector, two.result, everyone) is two.result
+
+
+def test_a_stop_while_names_are_learnt_is_a_stop_of_the_tuning(two: Tuned) -> None:
+    with pytest.raises(TuneInterrupted):
+        learn_names(two.detector, two.result, two.train, should_stop=lambda: True)
