@@ -16,11 +16,9 @@ from enum import StrEnum
 _EXPONENT = 0.15  # b of the benchmark: (1 - AP50) falls from .80 to .61 between one and ten images per class
 _FIRST_IMAGES = 6  # from here on some images can be held out to judge the others
 _FIRST_PER_CLASS = 2
-_PATIENCE_IMAGES = 12  # a rare class does not hold up the others for longer
-_NEW_SHARE = (
-    1.5  # labelled images since the last Tune, as a multiple, before another can be told from noise
-)
-_AFTER_FAILURE = 2.0  # the same after a Tune that was not kept
+_PATIENCE_IMAGES = 8  # a rare class does not hold up the others for longer
+_NEW_SHARE = 1.33  # labelled images since the last Tune, as a multiple, before another can be told from noise
+_AFTER_FAILURE = 1.5  # the same after a Tune that was not kept
 
 
 class Step(StrEnum):
@@ -52,7 +50,7 @@ class Situation:
     `least_images_per_class`: images on which the rarest class is labelled. `tunings`: oldest first.
     `has_fresh_proposals`: the bundle in use has been run on the images that are left.
     `help_s`: seconds per object with the proposals that are shown now; None without any measured.
-    `tune_overhead_s`: what a Tune costs the person, not the machine: pressing, waiting, looking.
+    `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it and Pre-label, looking at both.
     """
 
     num_images_left: int
@@ -68,7 +66,7 @@ class Situation:
     has_classes: bool = True
     has_fresh_proposals: bool = False
     is_audited: bool = False
-    tune_overhead_s: float = 30.0
+    tune_overhead_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,18 +52,18 @@ def test_enough_labels_ask_for_the_first_tune() -> None:
     assert found.saves_s > 60
 
 
-def test_a_tune_waits_for_half_as_many_labels_again() -> None:
+def test_a_tune_waits_for_a_third_as_many_labels_again() -> None:
     assert advise(TUNED).step is Step.REVIEW
-    assert "Tune again after 3 more images" in advise(TUNED).reason
-    assert advise(replace(TUNED, num_labelled_images=15)).step is Step.TUNE
+    assert "Tune again after 2 more images" in advise(TUNED).reason
+    assert advise(replace(TUNED, num_labelled_images=14)).step is Step.TUNE
 
 
-def test_a_tune_that_was_not_kept_waits_for_twice_the_labels() -> None:
+def test_a_tune_that_was_not_kept_waits_for_half_as_many_labels_again() -> None:
     unkept = (Tuning(10, 50, 6.9, False),)
-    failed = replace(TUNED, num_labelled_images=15, tunings=unkept, help_s=6.9)
+    failed = replace(TUNED, num_labelled_images=14, tunings=unkept, help_s=6.9)
 
     assert advise(failed).step is Step.REVIEW
-    assert advise(replace(failed, num_labelled_images=20)).step is Step.TUNE
+    assert advise(replace(failed, num_labelled_images=15)).step is Step.TUNE
 
 
 def test_a_first_tune_that_cost_more_than_drawing_does_not_silence_the_next() -> None:
@@ -98,7 +98,7 @@ def test_proposals_that_cost_more_than_drawing_are_hidden() -> None:
 
 
 def test_a_few_objects_left_are_not_worth_a_tune() -> None:
-    found = advise(replace(TUNED, num_images_left=1, objects_per_image=3.0, num_labelled_images=99))
+    found = advise(replace(TUNED, num_images_left=1, objects_per_image=1.0, num_labelled_images=99))
 
     assert found.step is Step.REVIEW
     assert "less than another Tune" in found.reason
@@ -112,7 +112,7 @@ def test_the_end_is_audited_before_it_is_exported() -> None:
 
 
 def test_before_the_first_tune_nobody_is_told_to_stop_tuning() -> None:
-    few = replace(START, num_images_left=11, objects_per_image=1.0, least_images_per_class=3)
+    few = replace(START, num_images_left=6, objects_per_image=1.0, least_images_per_class=3)
     found = advise(replace(few, num_labelled_images=13))
 
     assert found.step is Step.BY_HAND
@@ -122,4 +122,4 @@ def test_before_the_first_tune_nobody_is_told_to_stop_tuning() -> None:
 def test_right_after_a_tune_it_says_when_to_tune_again() -> None:
     found = advise(replace(TUNED, num_labelled_images=10))
 
-    assert found.reason == "Go on reviewing. Tune again after 5 more images."
+    assert found.reason == "Go on reviewing. Tune again after 4 more images."

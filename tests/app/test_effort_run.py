@@ -67,11 +67,11 @@ def test_accuracy_on_a_handful_of_images_does_not_raise_the_promise(tmp_path: Pa
     assert hand.ap50 is None
 
 
-def test_with_a_blind_detector_the_full_loop_costs_what_drawing_costs(tmp_path: Path) -> None:
+def test_with_a_blind_detector_the_full_loop_costs_hardly_more_than_drawing(tmp_path: Path) -> None:
     plan = replace(HAND, arms=(BY_HAND, FULL_LOOP), most_images=9, damages=(1.0,), steps=2)
     hand, loop = run_plan(plan, tmp_path, on_progress=ignore_progress)
     assert loop.tunings  # the hint said Tune, and nobody had to look at what came of it
-    assert loop.actions == hand.actions
+    assert loop.human_s <= 1.01 * hand.human_s
 
 
 def test_the_command_writes_rows_table_and_plot(tmp_path: Path) -> None:

@@ -31,12 +31,14 @@ class Attempt:
 
     def prelabel(self, bundle: str = BEST) -> None:
         """Run a bundle on what is still to do."""
+        self.desk.press()
         self.machine.prelabel(PredictRequest(bundle=bundle))
         self.desk.meet_new_proposals()
 
     def tune(self) -> Mapping[str, Any]:
         """Press Tune, and pre-label what is still to do if that brought a new prompt; what the job says."""
         before = self.machine.seconds
+        self.desk.press()
         result = self.machine.tune(self.request)
         if result["adopted"] or not self.has_proposals:
             self.prelabel()

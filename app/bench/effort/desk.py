@@ -83,6 +83,10 @@ class Desk:
         self._is_done.add(image_id)
         self.curve.append(Moment(self.seconds, len(self._is_done), self.actions.boxes))
 
+    def press(self) -> None:
+        """Start a job."""
+        self._did(presses=1)
+
     def meet_new_proposals(self) -> None:
         """Who gave up pointing tries it again."""
         self._seconds_pointing.clear()

@@ -21,6 +21,7 @@ from app.bench.effort.rows import JUDGED_BY, Row
 from app.bench.effort.times import (
     CROWD_CHECKED_DRAW_S,
     CROWD_DRAW_S,
+    KEYSTROKE_PRESS_S,
     PUBLISHED_VERDICT_S,
     SOURCES,
     TimeModel,
@@ -180,6 +181,9 @@ def _other_times(rows: Sequence[Row], times: TimeModel) -> str:
         "as above": times,
         f"a verdict takes {PUBLISHED_VERDICT_S:g} s": verdicts,
         "another class costs as much as a correction": replace(times, rename_s=times.fix_s),
+        f"pressing Tune or Pre-label takes {KEYSTROKE_PRESS_S:g} s": replace(
+            times, press_s=KEYSTROKE_PRESS_S
+        ),
         "a correction takes as long as drawing": replace(times, fix_s=times.draw_s),
         f"a box takes {CROWD_DRAW_S:g} s to draw": replace(times, draw_s=CROWD_DRAW_S),
         f"and {CROWD_CHECKED_DRAW_S:g} s with its check": replace(
