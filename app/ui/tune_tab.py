@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,8 +45,8 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
                     _frame("AP50", ()),
                     x="step",
                     y="AP50",
-                    **_limits(()),
-                    title="Held-out AP50",
+                    y_lim=[0.0, 1.0],
+                    title="Held-out AP50, prompt alone",
                     height=210,
                 )
             table = gr.HTML(lambda: _bundle_table(workspace), elem_id="bundle-table")
@@ -133,7 +132,7 @@ def _looked(workspace: Workspace, before: JobView, before_predict: JobView) -> l
     if view.losses != before.losses:
         out[2] = _frame("loss", view.losses)
     if view.scores != before.scores:
-        out[3] = gr.update(value=_frame("AP50", view.scores), **_limits(view.scores))
+        out[3] = _frame("AP50", view.scores)
     if predict != before_predict or predict.is_active:
         out[6:8] = [predict, _predicted(workspace, predict)]
         out[8] = gr.update(interactive=not predict.is_active)
@@ -220,13 +219,3 @@ def _cancel(workspace: Workspace, kind: JobKind) -> None:
         for job in jobs.active(tx):
             if job.kind is kind:
                 jobs.ask_cancel(tx, job.id, datetime.now(UTC))
-
-
-def _limits(points: tuple[tuple[int, float], ...]) -> dict[str, list[float]]:
-    """Of the axes of a plot of shares: a single point has no range of its own, and its axes no ticks to read."""
-    last = max((step for step, _ in points), default=0)
-    highest = max((value for _, value in points if not math.isnan(value)), default=0.0)
-    return {
-        "x_lim": [0, max(1, last)],
-        "y_lim": [0.0, min(1.0, max(0.1, math.ceil(12 * highest) / 10))],
-    }
