@@ -1,4 +1,4 @@
-"""A detector without a prompt looks at its boxes again as long as the images that are done do not speak against it."""
+"""Boxes are looked at again: unless done images speak against it, and after a Tune where held-out images gain."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from app.ingest import ingest
 from app.labelling import CreateBox, apply_edits, set_reviewed
 from app.progress import ignore_progress
 from app.settings import choose_backbone
+from app.tuning import TuneRequest, enqueue_tune
 from app.workspace import Workspace, open_workspace
-from storage import bundles, categories, images
+from storage import bundles, categories, images, predictions
+from storage.boxes import intersection_over_union
 from storage.types import BundleKind
 from tests.app.blood_cells import now
-from tests.engine.second_look.scenes import SIZE_WH, discs, grown
+from tests.engine.second_look.scenes import SIZE_WH, discs, discs_and_tiles, grown
 
 NUM_PICTURES, NUM_DONE = 5, 4
+NUM_OF_TWO = 9
 
 
 def _pictures_of_discs(folder: Path) -> Workspace:
@@ -33,8 +36,8 @@ def _pictures_of_discs(folder: Path) -> Workspace:
     return workspace
 
 
-def _prelabel(workspace: Workspace) -> None:
-    job = enqueue_predict(workspace, PredictRequest(bundle="zero-shot"), now())
+def _prelabel(workspace: Workspace, bundle: str = "zero-shot") -> None:
+    job = enqueue_predict(workspace, PredictRequest(bundle=bundle), now())
     result_of(follow(workspace, job.id, device="cpu", on_progress=ignore_progress))
 
 
@@ -69,3 +72,42 @@ def test_who_draws_wide_margins_is_not_given_tight_boxes(tmp_path: Path) -> None
         _draw(workspace, wider_by=0.3)
         _prelabel(workspace)
         assert not _looks_again(workspace)
+
+
+def test_a_tune_learns_names_and_pre_labelling_gives_them(tmp_path: Path) -> None:
+    with _labelled_discs_and_tiles(tmp_path) as workspace:
+        job = enqueue_tune(workspace, TuneRequest(steps=1), now())
+        result = result_of(follow(workspace, job.id, device="cpu", on_progress=ignore_progress))
+        assert "the class of each box" in result["reason"]
+        assert list(workspace.state_dir.glob("bundles/*/names.safetensors"))
+        _prelabel(workspace, "best")
+        with workspace.database.read() as tx:
+            names = {c.id: c.name for c in categories.list_all(tx)}
+            (left,) = (i for i in images.list_all(tx) if i.reviewed_at is None)
+            found = predictions.for_image(tx, left.id, bundle_id=result["bundle"])
+        _, boxes, labels = discs_and_tiles(NUM_OF_TWO)
+        for box, label in zip(boxes.tolist(), labels, strict=True):
+            best = next(p for p in found if intersection_over_union(p.box, tuple(box)) > 0.5)
+            assert names[best.category_id] == ("thing", "other thing")[label]
+
+
+def _labelled_discs_and_tiles(folder: Path) -> Workspace:
+    """Pictures of discs and tiles under names that say nothing, all but the last of them labelled and done."""
+    (folder / "images").mkdir()
+    pictures = [discs_and_tiles(seed) for seed in range(NUM_OF_TWO + 1)]
+    for seed, (pixels, _, _) in enumerate(pictures):
+        Image.fromarray(pixels).save(folder / "images" / f"{seed}.png")
+    workspace = open_workspace(folder / "images")
+    ingest(workspace)
+    ids = [add_class(workspace, name).id for name in ("thing", "other thing")]
+    choose_backbone(workspace, "nano")
+    with workspace.database.read() as tx:
+        known = {int(Path(i.relative_path).stem): i.id for i in images.list_all(tx)}
+    for seed, (_, boxes, labels) in enumerate(pictures[:-1]):
+        edits = [
+            CreateBox(f"{seed}-{n}", tuple(map(float, box)), ids[label])
+            for n, (box, label) in enumerate(zip(boxes, labels, strict=True))
+        ]
+        apply_edits(workspace, known[seed], edits, author="tester", at=now())
+        set_reviewed(workspace, known[seed], is_reviewed=True, at=now())
+    return workspace
