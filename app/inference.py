@@ -15,7 +15,7 @@ from app.job_context import JobContext, JobStopped
 from app.measuring_jobs import done_examples, measure_bundle
 from app.showing import SAME_OBJECT_IOU
 from app.workspace import Workspace
-from sdpt_engine.errors import ImageUnreadableError
+from sdpt_engine.errors import ImageUnreadableError, TuneInterrupted
 from storage import annotations, bundles, categories, images, jobs, predictions, projects
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
@@ -130,10 +130,13 @@ def _zero_shot(workspace: Workspace, detector: "Detector") -> Bundle:
 def _looks_as_done_images_say(context: JobContext, predictor: "Predictor", row: Bundle) -> bool:
     """Without a prompt: take a second look at edges where that betters done images; whether that is news."""
     judges = done_examples(context.workspace, predictor.classes, most=_MOST_JUDGES)
+    if judges:
+        text = f"Trying a second look at edges on {len(judges)} finished images"
+        context.say("phase", {"text": text}, step=0, total_steps=0)
     try:
-        helps = sdpt_engine.start_helps(predictor, judges)
-    except ImageUnreadableError:  # the user hears of it when it is measured or looked at
-        helps = False
+        helps = sdpt_engine.start_helps(predictor, judges, should_stop=context.stop.is_set)
+    except TuneInterrupted as stopped:
+        raise JobStopped from stopped
     if helps:
         predictor.second_look = sdpt_engine.start_of_edges(predictor)
     if row.metrics.get(_LOOKS_AGAIN, False) == helps:

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from sdpt_engine.availability import SHIPPED_PX
 from sdpt_engine.data import load_image_upright
+from sdpt_engine.errors import ImageUnreadableError
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.second_look.edges.lesson import learn, lesson_from
+from sdpt_engine.second_look.edges.lesson import learn, lesson_from, stop_if_asked
 from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.second_look.look import MOST_TIGHTENED, SecondLook
 from sdpt_engine.second_look.names.lesson import learn_to_name, naming_lesson_from
@@ -104,22 +105,28 @@ def learn_names(
     return named if is_better(named.tuned, result.tuned) else result
 
 
-def start_helps(predictor: Predictor, judges: Sequence[Example]) -> bool:
+def start_helps(
+    predictor: Predictor, judges: Sequence[Example], *, should_stop: ShouldStop | None = None
+) -> bool:
     """Whether the start of the edges, as it ships, betters AP of a detector without a prompt on these images.
 
     Fewer than `LEAST_BOXES` boxes tell nothing: then it is taken for nano, whose boxes are known to be loose, and for
-    no other. Raises ImageUnreadableError.
+    no other. An image that cannot be read is left out. Raises TuneInterrupted between two images.
     """
     if sum(len(example.boxes) for example in judges) < LEAST_BOXES:
         return predictor.detector.name in SHIPPED_PX
     look = start_of_edges(predictor)
-    plain, again = [], []
+    plain, again, truth = [], [], []
     for example in judges:
-        pixels = load_image_upright(example.image_path)
+        stop_if_asked(should_stop, 0)
+        try:
+            pixels = load_image_upright(example.image_path)
+        except ImageUnreadableError:
+            continue
         (found,) = predictor.predict([pixels])
         plain.append(found)
         again.append(look.again(pixels, found))
-    truth = [(example.boxes, example.labels) for example in judges]
+        truth.append((example.boxes, example.labels))
     names = [item.name for item in predictor.classes]
     return is_better(evaluate(again, truth, names), evaluate(plain, truth, names))
 

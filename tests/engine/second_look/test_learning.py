@@ -84,6 +84,20 @@ def test_without_a_prompt_the_done_images_say_whether_the_start_helps(
     assert not start_helps(predictor, far_wider)
 
 
+def test_an_image_that_cannot_be_read_does_not_judge(tuned: Tuned, tmp_path: Path) -> None:
+    predictor = Predictor(tuned.detector, DISC, min_score=0.05)
+    exact = [example(tmp_path, seed) for seed in range(10, 14)]
+    exact[0].image_path.write_bytes(b"not an image")
+    assert start_helps(predictor, exact)
+
+
+def test_a_stop_while_images_judge_is_a_stop(tuned: Tuned, tmp_path: Path) -> None:
+    predictor = Predictor(tuned.detector, DISC, min_score=0.05)
+    exact = [example(tmp_path, seed) for seed in range(10, 14)]
+    with pytest.raises(TuneInterrupted):
+        start_helps(predictor, exact, should_stop=lambda: True)
+
+
 def test_nothing_is_learnt_from_a_few_boxes(tuned: Tuned) -> None:
     assert learn_edges(tuned.detector, tuned.result, tuned.train[:2]) is tuned.result
 
