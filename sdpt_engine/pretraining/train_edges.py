@@ -22,9 +22,10 @@ from sdpt_engine.bench.sets import load_set
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.second_look.edges.lesson import found_loosely, learn, lesson_from
+from sdpt_engine.second_look.edges.lesson import learn, lesson_from
 from sdpt_engine.second_look.edges.network import EdgeNetwork
 from sdpt_engine.second_look.encoder import load_encoder
+from sdpt_engine.second_look.lessons import found_loosely
 from sdpt_engine.types import Example
 
 TIGHT_IOU = 0.75

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from torch import Tensor
@@ -14,8 +14,9 @@ from sdpt_engine.errors import ImageUnreadableError
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.second_look.edges.lesson import learn, lesson_from, stop_if_asked
+from sdpt_engine.second_look.edges.lesson import learn, lesson_from
 from sdpt_engine.second_look.encoder import load_encoder
+from sdpt_engine.second_look.lessons import ShouldStop, stop_if_asked
 from sdpt_engine.second_look.look import MOST_TIGHTENED, SecondLook
 from sdpt_engine.second_look.names.lesson import learn_to_name, naming_lesson_from
 from sdpt_engine.thresholds import best_thresholds
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
     from sdpt_engine.tuning import TuneResult
 
-ShouldStop = Callable[[], bool]
 LEAST_BOXES = 10
 STEPS = 150
 _BATCH_SIZE = 32
@@ -118,7 +118,7 @@ def start_helps(
     look = start_of_edges(predictor)
     plain, again, truth = [], [], []
     for example in judges:
-        stop_if_asked(should_stop, 0)
+        stop_if_asked(should_stop)
         try:
             pixels = load_image_upright(example.image_path)
         except ImageUnreadableError:

@@ -9,22 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.errors import TuneInterrupted
 from sdpt_engine.second_look.crops import to_shares
 from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.second_look.edges.network import Maps, edge_loss, together
-from sdpt_engine.types import Boxes, Example
+from sdpt_engine.second_look.lessons import ShouldStop, found_loosely, stop_if_asked
+from sdpt_engine.types import Example
 
-_SPREADS = (0.05, 0.12, 0.2)  # standard deviations of an edge, in shares of the side
-_LEAST_IOU = 0.4
-_TRIES = 50
 _LEAST_PX = 4.0
 _WARM_UP = 0.1
 _WEIGHT_DECAY = 0.01
-
-ShouldStop = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ def lesson_from(
     maps: list[Maps] = []
     shares: list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]] = []
     for example in examples:
-        stop_if_asked(should_stop, 0)
+        stop_if_asked(should_stop)
         sides = example.boxes[:, 2:] - example.boxes[:, :2]
         true = example.boxes[(sides >= _LEAST_PX).all(axis=1)].repeat(times_per_box, axis=0)
         if len(true):
@@ -65,21 +59,6 @@ def lesson_from(
     if not maps:
         return None
     return Lesson(together(maps), torch.from_numpy(np.concatenate(shares)).clamp(0.001, 0.999))
-
-
-def found_loosely(boxes: Boxes, size_wh: tuple[int, int], chance: np.random.Generator) -> Boxes:
-    """Each box as a detector might have found it: its edges moved, within the image, at `_LEAST_IOU` or better."""
-    limits = np.array([*size_wh, *size_wh], np.float32)
-    found = boxes.copy()
-    for place, box in enumerate(boxes):
-        sides = np.tile(box[2:] - box[:2], 2)
-        for _ in range(_TRIES):
-            moved = box + chance.normal(0.0, chance.choice(_SPREADS), 4) * sides
-            moved = moved.clip(0, limits)
-            if (moved[2:] - moved[:2] >= 1.0).all() and _overlap(moved, box) >= _LEAST_IOU:
-                found[place] = moved
-                break
-    return found
 
 
 def learn(
@@ -117,13 +96,3 @@ def learn(
                 on_step(step + 1, float(loss.detach()))
     finally:
         network.eval().requires_grad_(False)
-
-
-def stop_if_asked(should_stop: ShouldStop | None, step: int) -> None:
-    if should_stop is not None and should_stop():
-        raise TuneInterrupted(step)
-
-
-def _overlap(first: Boxes, second: Boxes) -> float:
-    pair = [torch.from_numpy(box)[None].double() for box in (first, second)]
-    return float(iou_xyxy(*pair))

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.data import load_image_upright
-from sdpt_engine.second_look.edges.lesson import found_loosely, stop_if_asked
+from sdpt_engine.second_look.lessons import ShouldStop, found_loosely, stop_if_asked
 from sdpt_engine.second_look.names.namer import features_of
 from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
 
@@ -40,7 +40,7 @@ def naming_lesson_from(
     num_classes: int,
     find: Find,
     seed: int,
-    should_stop: Callable[[], bool] | None = None,
+    should_stop: ShouldStop | None = None,
 ) -> NamingLesson:
     """The boxes of the examples in a chance order, and of each complete one what `find` finds beside them.
 
@@ -50,7 +50,7 @@ def naming_lesson_from(
     features: list[Tensor] = []
     labels: list[int] = []
     for place in chance.permutation(len(examples)):
-        stop_if_asked(should_stop, 0)
+        stop_if_asked(should_stop)
         example = examples[place]
         pixels = load_image_upright(example.image_path)
         size_wh = (pixels.shape[1], pixels.shape[0])

@@ -12,8 +12,9 @@ from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.errors import TuneInterrupted
 from sdpt_engine.second_look.crops import cut_out, from_shares, regions, to_shares
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.second_look.edges.lesson import found_loosely, learn, lesson_from
+from sdpt_engine.second_look.edges.lesson import learn, lesson_from
 from sdpt_engine.second_look.encoder import load_encoder
+from sdpt_engine.second_look.lessons import found_loosely
 from sdpt_engine.types import Boxes
 from tests.engine.second_look.scenes import SIZE_WH, discs, example, grown
 

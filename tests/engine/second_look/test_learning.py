@@ -130,7 +130,7 @@ def test_names_are_learnt_where_the_detector_confuses_classes(two: Tuned) -> Non
 
 
 def test_names_come_on_top_of_edges(two: Tuned) -> None:
-    with_edges = learn_edges(two.detector, two.result, two.train, most_steps=20)
+    with_edges = learn_edges(two.detector, two.result, two.train, most_steps=4)
     named = learn_names(two.detector, with_edges, two.train)
     assert named.prompt_alone is two.result
     assert named.bundle.edges is with_edges.bundle.edges
