@@ -47,6 +47,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
                     y="AP50",
                     y_lim=[0.0, 1.0],
                     title="Held-out AP50, prompt alone",
+                    elem_id="tune-score",
                     height=210,
                 )
             table = gr.HTML(lambda: _bundle_table(workspace), elem_id="bundle-table")
