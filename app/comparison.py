@@ -1,4 +1,4 @@
-"""Tune or keep: a new prompt is adopted only if it beats the detector alone and the prompt in use."""
+"""Tune or keep: a new prompt is adopted only if it beats the detector alone and finds no less than the prompt in use."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def compare(
     proposed = [rival.predict([pair.example.image_path])[0] for pair in unseen]
     theirs = sdpt_engine.evaluate(proposed, truth, names)
     sentence = f"{where}, AP50 {_percent(ours)} against {_percent(theirs)} of '{adopted.name}'"
-    if sdpt_engine.is_better(ours, theirs):
+    if sdpt_engine.finds_as_much(ours, theirs):
         return Comparison(True, f"Adopted: {gain}; {sentence}.", theirs)
     return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", theirs)
 

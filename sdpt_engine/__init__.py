@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     )
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, tune
-    from sdpt_engine.verdict import is_better
+    from sdpt_engine.verdict import finds_as_much, is_better
 
 __all__ = [
     "CHECKPOINT_NAME",
@@ -59,6 +59,7 @@ __all__ = [
     "TuneConfig",
     "TuneResult",
     "evaluate",
+    "finds_as_much",
     "from_detections",
     "is_better",
     "learn_edges",
@@ -87,6 +88,7 @@ _WHERE = {
     "evaluate": "sdpt_engine.metrics",
     "from_detections": "sdpt_engine.interchange",
     "to_detections": "sdpt_engine.interchange",
+    "finds_as_much": "sdpt_engine.verdict",
     "is_better": "sdpt_engine.verdict",
     "Predictor": "sdpt_engine.predictor",
     "TuneResult": "sdpt_engine.tuning",

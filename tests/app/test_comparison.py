@@ -88,3 +88,10 @@ def test_prompt_in_use_stays_when_the_new_one_finds_less(
     comparison = compare(workspace, nano, replace(result, judged=judged), classes=CLASSES)
     assert not comparison.is_better
     assert "against" in comparison.reason
+
+
+def test_a_newer_prompt_need_not_place_boxes_as_the_one_did_whose_boxes_were_accepted() -> None:
+    placed, found = Metrics(0.9, 0.8, {}, 9), Metrics(0.6, 0.8, {}, 9)
+    assert sdpt_engine.finds_as_much(found, placed)
+    assert not sdpt_engine.finds_as_much(replace(found, ap50=0.79), placed)
+    assert not sdpt_engine.finds_as_much(replace(found, ap50=0.0), replace(placed, ap50=0.0))
