@@ -1,4 +1,4 @@
-"""Tune or keep: a new prompt is adopted only if it beats the detector alone and finds no less than the prompt in use."""
+"""Tune or keep: a new prompt is adopted if it beats the detector alone and finds no less than the one in use."""
 
 from __future__ import annotations
 
