@@ -28,7 +28,7 @@ from sdpt_engine.tuning import tune
 from sdpt_engine.types import Metrics, TuneConfig
 
 _HELD_OUT_SHARE = 0.3  # as the app holds out
-_MIN_SCORE = 0.05  # as Pre-label keeps
+_MIN_SCORE = 0.01  # as the app judges
 
 
 @dataclass(frozen=True, slots=True)
