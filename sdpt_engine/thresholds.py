@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from sdpt_engine.boxes import iou_xyxy
-from sdpt_engine.types import Boxes, Example, Prediction
+from sdpt_engine.types import Boxes, Example, ObjectClass, Prediction
 
 UNMEASURED_THRESHOLD = 0.3
 MATCH_IOU = 0.5
@@ -37,6 +37,14 @@ def best_thresholds(
     pooled = _best(_Ranked.together(ranked))
     unmeasured = UNMEASURED_THRESHOLD if pooled is None else pooled.score
     return [_best(mine) or Threshold(unmeasured, math.nan, math.nan) for mine in ranked]
+
+
+def thresholds_by_class(
+    predictions: Sequence[Prediction], examples: Sequence[Example], classes: Sequence[ObjectClass]
+) -> dict[int, Threshold]:
+    """The same by class id; labels are indices into `classes`."""
+    found = best_thresholds(predictions, examples, len(classes))
+    return dict(zip((item.id for item in classes), found, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

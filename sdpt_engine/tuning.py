@@ -20,7 +20,7 @@ from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.fitting import Fit, Look, Material
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.prompt import PromptSet, prompted_layers
-from sdpt_engine.thresholds import best_thresholds
+from sdpt_engine.thresholds import thresholds_by_class
 from sdpt_engine.types import (
     FEW_IMAGES,
     Example,
@@ -287,13 +287,11 @@ def _result(
     seconds: float,
     steps: int,
 ) -> TuneResult:
-    limits = best_thresholds(
+    by_class = thresholds_by_class(
         [pair.prediction for pair in judged],
         [pair.example for pair in judged],
-        len(job.categories),
+        job.categories,
     )
-    by_class = dict(zip((item.id for item in job.categories), limits, strict=True))
-    metrics = {name: dataclasses.asdict(value) for name, value in _named(figures).items()}
     bundle = PromptBundle(
         backbone=job.detector.name,
         backbone_digest=job.detector.digest,
@@ -302,7 +300,7 @@ def _result(
         thresholds={class_id: limit.score for class_id, limit in by_class.items()},
         config=dataclasses.asdict(job.config),
         metrics={
-            **metrics,
+            **dataclasses.asdict(figures),
             "thresholds": {str(key): dataclasses.asdict(v) for key, v in by_class.items()},
             "best_step": best.step,
         },
@@ -321,10 +319,6 @@ def _result(
         trainable_parameters=trained,
         stopped_early=len(job.val) > 0 and steps < job.config.steps,
     )
-
-
-def _named(figures: _Figures) -> dict[str, Metrics]:
-    return {f.name: getattr(figures, f.name) for f in dataclasses.fields(figures)}
 
 
 def _digest_of(

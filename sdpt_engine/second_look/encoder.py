@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 
+from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, load_folded
-
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "backbones" / "nano"
 
 
 def load_encoder(device: torch.device) -> EfficientNetLite0:
     """As it ships, without gradients."""
-    encoder: EfficientNetLite0 = load_folded(SHIPPED / "image_encoder.safetensors")
+    encoder: EfficientNetLite0 = load_folded(nano_folder() / "image_encoder.safetensors")
     return encoder.requires_grad_(False).to(device)

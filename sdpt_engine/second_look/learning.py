@@ -19,7 +19,7 @@ from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.second_look.lessons import ShouldStop, stop_if_asked
 from sdpt_engine.second_look.look import MOST_TIGHTENED, SecondLook
 from sdpt_engine.second_look.names.lesson import learn_to_name, naming_lesson_from
-from sdpt_engine.thresholds import best_thresholds
+from sdpt_engine.thresholds import thresholds_by_class
 from sdpt_engine.types import Boxes, Example, Pixels
 from sdpt_engine.verdict import is_better
 
@@ -168,8 +168,7 @@ def _judged_again(
     truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
     found = [pair.prediction for pair in judged]
     tuned = evaluate(found, truth, [item.name for item in classes])
-    limits = best_thresholds(found, [pair.example for pair in judged], len(classes))
-    by_class = dict(zip((item.id for item in classes), limits, strict=True))
+    by_class = thresholds_by_class(found, [pair.example for pair in judged], classes)
     bundle = dataclasses.replace(
         bundle,
         thresholds={class_id: limit.score for class_id, limit in by_class.items()},

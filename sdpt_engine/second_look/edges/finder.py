@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, in_full_precision
 from sdpt_engine.second_look.crops import cut_out, from_shares, regions
 from sdpt_engine.second_look.edges.network import EdgeNetwork, Maps, encode, places
-from sdpt_engine.second_look.encoder import SHIPPED, load_encoder
+from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.types import Boxes, Pixels
 
-SHIPPED_EDGES = SHIPPED / "edges.safetensors"
 _MARGIN = 0.35  # of a side: as far as an edge may be off
 _LEAST_PX = 1.0
 
@@ -37,7 +37,7 @@ class EdgeFinder:
     @staticmethod
     def shipped(device: torch.device) -> EdgeFinder:
         """The one that nobody has taught yet."""
-        return EdgeFinder(load_file(SHIPPED_EDGES), load_encoder(device))
+        return EdgeFinder(load_file(nano_folder() / "edges.safetensors"), load_encoder(device))
 
     @property
     def tensors(self) -> dict[str, Tensor]:
