@@ -9,7 +9,7 @@ from app.evidence import evidence
 from app.intervals import Interval, share
 from app.job_context import job_dir
 from app.measuring import FOUND_IOU, HeldOut
-from app.pointing_pays import PointingTrial, pointing_trial
+from app.pointing.trials import PointingTrial, pointing_trial
 from app.queueing import Costs, seconds_per_object
 from app.showing import default_thresholds, showing
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
@@ -80,7 +80,7 @@ def effort_report(workspace: Workspace) -> EffortReport:
 
 def _point_at_the_rest(trial: PointingTrial, costs: Costs) -> str:
     return (
-        f"Point (P) at what no proposal shows: of {trial.num_objects} such objects {trial.num_right} would have had "
+        f"Point (P) instead of drawing: of {trial.num_objects} objects {trial.num_right} would have had "
         f"their box by a click, {trial.seconds_per_object(costs):.1f} s each, {costs.draw_s:.1f} s drawn."
     )
 

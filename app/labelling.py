@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import InvalidEditError
-from app.pointing import candidates_on
 from app.showing import shown_on
 from app.workspace import Workspace
 from storage import annotations, categories, images, notes, predictions, projects
@@ -91,14 +90,12 @@ def set_flagged(workspace: Workspace, image_id: int, *, is_flagged: bool) -> Ima
 def image_document(
     workspace: Workspace, image_id: int, *, bundle_id: int | None = None
 ) -> dict[str, Any]:
-    """All that the canvas shows of one image: image, annotations, proposals, candidates to point at, categories."""
+    """All that the canvas shows of one image: image, annotations, proposals, categories."""
     with workspace.database.read() as tx:
         image = images.get(tx, image_id)
         boxes = annotations.for_image(tx, image_id)
         shown_bundle = bundle_id or projects.get(tx).prelabel_bundle_id
         proposals = shown_on(tx, image_id, bundle_id=shown_bundle)
-        seen = [*(b.box for b in boxes), *(p.box for p in proposals)]
-        candidates = candidates_on(tx, image_id, bundle_id=shown_bundle, seen=seen)
         classes = categories.list_all(tx)
         comment = notes.find(tx, image_id)
         version = image_version(tx, image_id, bundle_id=shown_bundle)
@@ -107,7 +104,6 @@ def image_document(
         "version": version,
         "annotations": [annotation_json(box) for box in boxes],
         "proposals": [proposal_json(proposal) for proposal in proposals],
-        "candidates": [{"box": list(box), "score": score} for box, score in candidates],
         "categories": [category_json(category) for category in classes],
         "bundle_id": shown_bundle,
     }

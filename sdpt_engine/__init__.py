@@ -26,7 +26,7 @@ from sdpt_engine.types import (
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones import load_detector
-    from sdpt_engine.bundle import PromptBundle
+    from sdpt_engine.bundle import PromptBundle, edges_of
     from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
     from sdpt_engine.interchange import from_detections, to_detections
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         start_helps,
         start_of_edges,
     )
+    from sdpt_engine.second_look.pointing import Surroundings, UsualSize, box_at
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, tune
     from sdpt_engine.verdict import finds_as_much, is_better
@@ -56,8 +57,12 @@ __all__ = [
     "PromptBundle",
     "PromptConfig",
     "StepReport",
+    "Surroundings",
     "TuneConfig",
     "TuneResult",
+    "UsualSize",
+    "box_at",
+    "edges_of",
     "evaluate",
     "finds_as_much",
     "from_detections",
@@ -85,6 +90,10 @@ _WHERE = {
     "start_of_edges": "sdpt_engine.second_look.learning",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
+    "edges_of": "sdpt_engine.bundle",
+    "Surroundings": "sdpt_engine.second_look.pointing",
+    "UsualSize": "sdpt_engine.second_look.pointing",
+    "box_at": "sdpt_engine.second_look.pointing",
     "evaluate": "sdpt_engine.metrics",
     "from_detections": "sdpt_engine.interchange",
     "to_detections": "sdpt_engine.interchange",

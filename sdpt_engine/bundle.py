@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from sdpt_engine.device import resolve_device
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.second_look.edges.finder import EdgeFinder
@@ -176,6 +177,22 @@ def load_bundle(folder: Path) -> PromptBundle:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BundleDamagedError(
             f"'{folder / MANIFEST_NAME}' is incomplete: {error!r}. Tune again."
+        ) from error
+
+
+def edges_of(folder: Path | None, device: str) -> EdgeFinder:
+    """What a saved bundle learnt of edges; the start, where it learnt nothing or no bundle is given.
+
+    Raises BundleDamagedError.
+    """
+    where = resolve_device(device)
+    if folder is None or not (folder / EDGES_NAME).exists():
+        return EdgeFinder.shipped(where)
+    try:
+        return EdgeFinder(_read_tensors(folder / EDGES_NAME), load_encoder(where))
+    except ValueError as error:
+        raise BundleDamagedError(
+            f"'{folder / EDGES_NAME}' holds another network: {error}. Tune again."
         ) from error
 
 

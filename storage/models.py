@@ -271,6 +271,17 @@ class MeasuredTruthRow(Base):
     num_boxes: Mapped[int]
 
 
+class PointingTrialRow(Base):
+    """What a click at the drawn objects of a finished image would have given; of `num_objects` that were tried."""
+
+    __tablename__ = "pointing_trial"
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
+    at: Mapped[datetime]
+    num_objects: Mapped[int]
+    num_right: Mapped[int]
+    num_near: Mapped[int]
+
+
 class EffortRow(Base):
     """Seconds that a person spent on an image up to an action; pauses are cut off."""
 

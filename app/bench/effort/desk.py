@@ -12,7 +12,8 @@ from app.bench.effort.person import Match, Person, Shown, best_match
 from app.bench.effort.times import Actions, TimeModel
 from app.bench.effort.truth import TrueImage, TrueObject
 from app.labelling import CreateBox
-from app.pointing import Candidate, best_at
+from app.pointing.answers import Answers
+from app.pointing.question import question_at
 from app.workspace import Workspace
 from storage.boxes import intersection_over_union
 from storage.types import Box
@@ -50,6 +51,7 @@ class Desk:
         self.actions = Actions()
         self.curve: list[Moment] = []
         self._is_done: set[int] = set()
+        self.answers = Answers()
         self._seconds_pointing: list[float] = []
 
     @property
@@ -133,24 +135,23 @@ class Desk:
         """What pointing at an object gives, after a correction if need be; None when it must be drawn."""
         if not keeps_pointing(self._seconds_pointing, self._times):
             return None
-        candidates = self._candidates(image_id)
-        if not candidates:
-            return None
-        true = self._image.objects[index].box
-        found = best_at(candidates, *self.person.point(self._image, index))
-        overlap = intersection_over_union(found.box, true) if found else 0.0
+        true = self._image.objects[index]
+        question = question_at(
+            self.workspace,
+            image_id,
+            self.person.point(self._image, index),
+            category_id=self.class_ids[true.label],
+        )
+        found = self.answers(question)
+        overlap = intersection_over_union(found, true.box)
         is_exact, is_close = overlap >= self.person.accept_iou, overlap >= self.person.fix_iou
         times = self._times
         then = times.accept_s if is_exact else times.fix_s if is_close else times.draw_s
         self._seconds_pointing.append(times.point_s + then)
         self._did(points=1, taken=int(is_exact), mended=int(is_close and not is_exact))
-        if found is not None and is_exact:
-            return found.box
+        if is_exact:
+            return found
         return self.person.draw(self._image, index) if is_close else None
-
-    def _candidates(self, image_id: int) -> list[Candidate]:
-        document = labelling.image_document(self.workspace, image_id)
-        return [Candidate(tuple(c["box"]), c["score"]) for c in document["candidates"]]
 
     def _shown(self, image_id: int) -> list[Shown]:
         document = labelling.image_document(self.workspace, image_id)

@@ -6,6 +6,7 @@ from app.advice import Step
 from app.advising import effort_report
 from app.bench.effort.attempt import Attempt
 from app.paying import show_what_pays
+from app.pointing.trials import try_pointing
 from app.readiness import readiness
 from app.review_queue import queue
 
@@ -41,5 +42,6 @@ def _work_on(attempt: Attempt, *, is_by_hand: bool, points: bool) -> None:
         if following is None:
             return
         desk.finish(following, is_by_hand=is_by_hand, points=points)
+        try_pointing(desk.workspace, desk.answers)  # in the background, in the app
     if has_proposals:
         show_what_pays(desk.workspace, desk.now)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
 from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0, in_full_precision
 from sdpt_engine.second_look.crops import cut_out, from_shares, regions
-from sdpt_engine.second_look.edges.network import EdgeNetwork, Maps, encode, places
+from sdpt_engine.second_look.edges.network import EdgeNetwork, Maps, encode, places, scatter
 from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.types import Boxes, Pixels
 
@@ -53,14 +54,17 @@ class EdgeFinder:
         """What the frozen encoder makes of the cut-out around each box."""
         return encode(self._encoder, cut_out(pixels, self.regions(boxes)).to(self.device))
 
-    @torch.no_grad()
     def tighten(self, pixels: Pixels, boxes: Boxes) -> Boxes:
         """Each box with its edges where the network sees them; [N, 4] to [N, 4], within the image."""
-        if not len(boxes):
-            return boxes
-        shares = places(self.network(self.maps(pixels, boxes))).cpu().numpy()
+        return self.look(pixels, boxes)[0] if len(boxes) else boxes
+
+    @torch.no_grad()
+    def look(self, pixels: Pixels, boxes: Boxes) -> tuple[Boxes, NDArray[np.float32]]:
+        """Tightened boxes [N, 4], and how unclear the four edges of each are [N]: in shares of what was cut out."""
+        logits = self.network(self.maps(pixels, boxes))
+        shares, unclear = places(logits).cpu().numpy(), scatter(logits).mean(dim=1).cpu().numpy()
         height, width = pixels.shape[:2]
         limits = np.array([width, height, width, height], np.float32)
         found: Boxes = from_shares(shares, self.regions(boxes)).clip(0, limits).astype(np.float32)
         is_real = (found[:, 2:] - found[:, :2]).min(axis=1, keepdims=True) >= _LEAST_PX
-        return np.where(is_real, found, boxes)
+        return np.where(is_real, found, boxes), unclear

@@ -65,8 +65,17 @@ class EdgeNetwork(nn.Module):
 
 def places(logits: Tensor) -> Tensor:
     """The mean of each distribution: [N, 4, 32] to shares [N, 4] in 0..1 of the cut-out."""
-    centres = (torch.arange(PLACES, device=logits.device) + 0.5) / PLACES
-    return (logits.softmax(dim=-1) * centres).sum(dim=-1)
+    return (logits.softmax(dim=-1) * _centres(logits)).sum(dim=-1)
+
+
+def scatter(logits: Tensor) -> Tensor:
+    """The standard deviation of each distribution: [N, 4, 32] to shares [N, 4] of the cut-out."""
+    off = _centres(logits) - places(logits)[..., None]
+    return (logits.softmax(dim=-1) * off**2).sum(dim=-1).sqrt()
+
+
+def _centres(logits: Tensor) -> Tensor:
+    return (torch.arange(PLACES, device=logits.device) + 0.5) / PLACES
 
 
 def edge_loss(logits: Tensor, shares: Tensor) -> Tensor:

@@ -1,0 +1,61 @@
+"""Finds the box at a click. Holds what the next click needs again: the edges in use, the newest pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import sdpt_engine
+from app.pointing.question import Question
+from storage.types import Box
+
+if TYPE_CHECKING:
+    from sdpt_engine.second_look.edges.finder import EdgeFinder
+    from sdpt_engine.types import Boxes, Pixels
+
+_DEVICE = "cpu"  # a click needs little, and the GPU may be tuning
+_PICTURES = 3
+
+
+class Answers:
+    """An `Ask` that works in this process."""
+
+    def __init__(self) -> None:
+        self._bundle: str | None = None
+        self._finder: EdgeFinder | None = None
+        self._pictures: dict[str, Pixels] = {}
+
+    def __call__(self, question: Question) -> Box:
+        """Raises ImageUnreadableError, BundleDamagedError."""
+        box = sdpt_engine.box_at(
+            self._edges(question.bundle),
+            self._picture(question.image),
+            question.point,
+            sdpt_engine.UsualSize(*question.size),
+            sdpt_engine.Surroundings(
+                found=_boxes(question.found),
+                scores=np.array(question.scores, np.float32),
+                taken=_boxes(question.taken),
+            ),
+        )
+        x1, y1, x2, y2 = map(float, box)
+        return x1, y1, x2, y2
+
+    def _edges(self, bundle: str | None) -> EdgeFinder:
+        if self._finder is None or bundle != self._bundle:
+            folder = None if bundle is None else Path(bundle)
+            self._finder, self._bundle = sdpt_engine.edges_of(folder, _DEVICE), bundle
+        return self._finder
+
+    def _picture(self, path: str) -> Pixels:
+        if path not in self._pictures:
+            while len(self._pictures) >= _PICTURES:
+                del self._pictures[next(iter(self._pictures))]
+            self._pictures[path] = sdpt_engine.load_image_upright(Path(path))
+        return self._pictures[path]
+
+
+def _boxes(boxes: tuple[Box, ...]) -> Boxes:
+    return np.array(boxes, np.float32).reshape(-1, 4)

@@ -1,0 +1,32 @@
+"""A click on an object in, its box out. Nothing is stored: the canvas makes the box as if it had been drawn."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.pointing.service import PointingService
+from app.routes.identity import OwnPage
+from app.workspace import Workspace
+
+
+class Click(BaseModel):
+    """Where an object of which class is, in pixels of the upright image."""
+
+    model_config = ConfigDict(extra="forbid")
+    x: float = Field(allow_inf_nan=False)
+    y: float = Field(allow_inf_nan=False)
+    category_id: int
+
+
+def pointing_router(workspace: Workspace, pointing: PointingService) -> APIRouter:
+    router = APIRouter(prefix="/sdpt/api")
+
+    @router.post("/images/{image_id}/box-at", dependencies=[Depends(OwnPage(workspace))])
+    def box_at(image_id: int, click: Annotated[Click, Body()]) -> dict[str, Any]:
+        box = pointing.box_at(image_id, (click.x, click.y), category_id=click.category_id)
+        return {"box": [round(value, 3) for value in box]}
+
+    return router

@@ -1,0 +1,112 @@
+"""A click on an object in, the box around it out.
+
+Boxes of a usual size around the click, smaller ones and larger ones, and what a detector found there are tightened
+until they hardly move. Of the places where they come to rest, the one is taken whose edges are clear, whose middle was
+clicked on, whose size is usual, and which the detector supports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sdpt_engine.boxes import iou_xyxy
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.types import Boxes, Pixels
+
+Worths = NDArray[np.float32]
+
+_SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)  # of the usual size
+_ROUNDS = 3
+_MOST_FOUND = 3  # boxes of the detector that are tried too
+_NEAR = 0.2  # of a side: how far from the middle of what they mean people click
+_UNSUPPORTED = 0.1  # where a detector found nothing, it may have overlooked an object
+_SAME_IOU = 0.5
+_TAKEN = 0.05  # of its worth is left to a box whose object has one already
+_LEAST_SCATTER = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class UsualSize:
+    """Pixels. `scatter` is the standard deviation of the logarithm of a side."""
+
+    width: float
+    height: float
+    scatter: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known of the image: boxes that a detector `found`, with scores in 0..1, and objects that are boxed."""
+
+    found: Boxes
+    scores: Worths
+    taken: Boxes
+
+
+def box_at(
+    finder: EdgeFinder,
+    pixels: Pixels,
+    point: tuple[float, float],
+    size: UsualSize,
+    known: Surroundings,
+) -> Boxes:
+    """The box [4] of the object whose middle is about at `point` (x, y in pixels), within the image."""
+    at = np.array(point, np.float32)
+    height, width = pixels.shape[:2]
+    limits = np.array([width, height] * 2, np.float32)
+    boxes = np.concatenate((_around(at, size), _found_at(at, known))).clip(0, limits)
+    before, spread = boxes, np.ones(len(boxes), np.float32)
+    for _ in range(_ROUNDS):
+        before = boxes
+        boxes, spread = finder.look(pixels, boxes)
+    is_at_rest = _overlaps(before, boxes).diagonal()
+    worth = is_at_rest / np.maximum(spread, _LEAST_SCATTER)
+    worth *= _nearness(boxes, at) * _usualness(boxes, size) * _support(boxes, known)
+    best: Boxes = boxes[int(worth.argmax())]
+    return best
+
+
+def _around(at: NDArray[np.float32], size: UsualSize) -> Boxes:
+    halves = np.outer(_SCALES, (size.width, size.height)).astype(np.float32) / 2
+    return np.concatenate((at - halves, at + halves), axis=1)
+
+
+def _found_at(at: NDArray[np.float32], known: Surroundings) -> Boxes:
+    """The detector's boxes that a click here means most likely; [N, 4], at most `_MOST_FOUND`."""
+    is_around = ((known.found[:, :2] <= at) & (at <= known.found[:, 2:])).all(axis=1)
+    boxes = known.found[is_around]
+    worth = known.scores[is_around] * _nearness(boxes, at)
+    return boxes[np.argsort(-worth, kind="stable")[:_MOST_FOUND]]
+
+
+def _nearness(boxes: Boxes, at: NDArray[np.float32]) -> Worths:
+    """1 in the middle of a box, next to 0 at its edges."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
+    off = (at - (boxes[:, :2] + boxes[:, 2:]) / 2) / sides
+    near: Worths = np.exp(-(off**2).sum(axis=1) / _NEAR**2).astype(np.float32)
+    return near
+
+
+def _usualness(boxes: Boxes, size: UsualSize) -> Worths:
+    """1 for a box of the usual size; a root of the normal density, since both sides change together."""
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
+    off = np.log(sides) - np.log((size.width, size.height))
+    usual: Worths = np.exp(-(off**2).mean(axis=1) / (4 * size.scatter**2)).astype(np.float32)
+    return usual
+
+
+def _support(boxes: Boxes, known: Surroundings) -> Worths:
+    """What the detector says for a box, and next to nothing for one whose object is boxed already."""
+    support = _UNSUPPORTED + (_overlaps(boxes, known.found) ** 4 @ known.scores)
+    is_taken = (_overlaps(boxes, known.taken) >= _SAME_IOU).any(axis=1)
+    return np.where(is_taken, _TAKEN, 1.0).astype(np.float32) * support.astype(np.float32)
+
+
+def _overlaps(first: Boxes, second: Boxes) -> Worths:
+    """IoU of each with each; [N, 4] and [M, 4] to [N, M]."""
+    found: Worths = iou_xyxy(torch.from_numpy(first), torch.from_numpy(second)).numpy()
+    return found
