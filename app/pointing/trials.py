@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import Self
 
 from app.errors import AppError
 from app.measuring import FOUND_IOU, GOOD_IOU
@@ -135,7 +136,7 @@ class Trials(AbstractContextManager["Trials"]):
         self._is_wanted, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="pointing-trials", daemon=True)
 
-    def __enter__(self) -> Trials:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
