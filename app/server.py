@@ -23,6 +23,7 @@ from starlette.types import Scope
 from app.errors import AppError
 from app.fiftyone.errors import FiftyOneError
 from app.fiftyone.service import FiftyOneService
+from app.pointing.service import PointingService
 from app.routes.browse import browse_router
 from app.routes.classes import classes_router
 from app.routes.fiftyone import fiftyone_router
@@ -31,6 +32,7 @@ from app.routes.images import images_router
 from app.routes.labels import labels_router
 from app.routes.login import login_router
 from app.routes.notes import notes_router
+from app.routes.pointing import pointing_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
 from app.routes.review_audit import audit_router
@@ -65,9 +67,13 @@ class _Static(StaticFiles):
 
 
 def create_api(
-    workspace: Workspace, settings: Settings, fiftyone: FiftyOneService | None = None
+    workspace: Workspace,
+    settings: Settings,
+    fiftyone: FiftyOneService | None = None,
+    pointing: PointingService | None = None,
 ) -> FastAPI:
     """Our own routes, without the pages."""
+    pointing = pointing or PointingService(workspace)
     gate = Gate.of(settings)
     author = settings.author or default_author()
     api = FastAPI(title="sdpt-app", docs_url=None, redoc_url=None, openapi_url=None)
@@ -76,7 +82,8 @@ def create_api(
     for router in (
         login_router(gate),
         images_router(workspace),
-        labels_router(workspace, author),
+        labels_router(workspace, author, on_done=pointing.on_done),
+        pointing_router(workspace, pointing),
         review_router(workspace, author),
         grid_router(workspace, author),
         audit_router(workspace, author),
@@ -101,13 +108,16 @@ def fiftyone_service(workspace: Workspace, settings: Settings) -> FiftyOneServic
 
 
 def create_app(
-    workspace: Workspace, settings: Settings, fiftyone: FiftyOneService | None = None
+    workspace: Workspace,
+    settings: Settings,
+    fiftyone: FiftyOneService | None = None,
+    pointing: PointingService | None = None,
 ) -> FastAPI:
     """The whole app: routes under /sdpt/, the Gradio pages at /."""
     # Before any Blocks is made, or Gradio would report to its makers.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     service = fiftyone or fiftyone_service(workspace, settings)
-    api = create_api(workspace, settings, service)
+    api = create_api(workspace, settings, service, pointing)
     blocks = build_blocks(workspace, settings, service)
     mounted: FastAPI = gr.mount_gradio_app(
         api,
@@ -132,8 +142,9 @@ def serve(workspace: Workspace, settings: Settings, *, on_open: Callable[[str], 
         with ServerLock(workspace).acquire(url):
             settings = _with_port(settings, listener)
             fiftyone = fiftyone_service(workspace, settings)
-            app = create_app(workspace, settings, fiftyone)
-            with _terminated_in_order(), _worker(workspace, settings), fiftyone:
+            pointing = PointingService(workspace)
+            app = create_app(workspace, settings, fiftyone, pointing)
+            with _terminated_in_order(), _worker(workspace, settings), fiftyone, pointing:
                 if settings.opens_fiftyone:
                     _open_fiftyone(fiftyone)
                 _Server(app, url, settings, on_open).run(sockets=[listener])

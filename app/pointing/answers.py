@@ -24,7 +24,7 @@ class Answers:
 
     def __init__(self) -> None:
         self._bundle: str | None = None
-        self._finder: EdgeFinder | None = None
+        self._finder = sdpt_engine.edges_of(None, _DEVICE)
         self._pictures: dict[str, Pixels] = {}
 
     def __call__(self, question: Question) -> Box:
@@ -44,7 +44,7 @@ class Answers:
         return x1, y1, x2, y2
 
     def _edges(self, bundle: str | None) -> EdgeFinder:
-        if self._finder is None or bundle != self._bundle:
+        if bundle != self._bundle:
             folder = None if bundle is None else Path(bundle)
             self._finder, self._bundle = sdpt_engine.edges_of(folder, _DEVICE), bundle
         return self._finder

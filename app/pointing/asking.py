@@ -52,6 +52,15 @@ class PointingProcess(AbstractContextManager["PointingProcess"]):
         x1, y1, x2, y2 = document["box"]
         return x1, y1, x2, y2
 
+    def warm_up(self) -> None:
+        """Start the child if none runs, without waiting for it."""
+        if self._lock.acquire(blocking=False):  # else it is at work
+            try:
+                if not self._is_over and self.pid is None:
+                    self._child = self._start()
+            finally:
+                self._lock.release()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

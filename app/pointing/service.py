@@ -45,6 +45,10 @@ class PointingService:
         question = question_at(self._workspace, image_id, point, category_id=category_id)
         return self._process(question)
 
+    def warm_up(self) -> None:
+        """So that the first click need not wait for the process to start."""
+        self._process.warm_up()
+
     def on_done(self) -> None:
         """An image was finished: it tells whether pointing pays."""
         self._trials.want()

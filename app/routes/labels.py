@@ -1,5 +1,6 @@
 """The canvas' document and what a person does to the boxes and the state of one image."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -35,7 +36,8 @@ class NewClass(BaseModel):
     name: str = Field(max_length=1_000)
 
 
-def labels_router(workspace: Workspace, author: str) -> APIRouter:
+def labels_router(workspace: Workspace, author: str, *, on_done: Callable[[], None]) -> APIRouter:
+    """`on_done` hears of each image that was finished."""
     router = APIRouter(prefix="/sdpt/api")
     own_page = Depends(OwnPage(workspace))
 
@@ -59,6 +61,8 @@ def labels_router(workspace: Workspace, author: str) -> APIRouter:
         at = datetime.now(UTC)
         if message.is_reviewed is not None:
             labelling.set_reviewed(workspace, image_id, is_reviewed=message.is_reviewed, at=at)
+            if message.is_reviewed:
+                on_done()
         if message.is_skipped is not None:
             labelling.set_skipped(workspace, image_id, is_skipped=message.is_skipped, at=at)
         if message.is_flagged is not None:

@@ -29,4 +29,10 @@ def pointing_router(workspace: Workspace, pointing: PointingService) -> APIRoute
         box = pointing.box_at(image_id, (click.x, click.y), category_id=click.category_id)
         return {"box": [round(value, 3) for value in box]}
 
+    @router.post("/pointing", dependencies=[Depends(OwnPage(workspace))])
+    def warm_up() -> dict[str, Any]:
+        """Start what answers clicks: it takes some seconds to come up."""
+        pointing.warm_up()
+        return {}
+
     return router

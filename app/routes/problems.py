@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from app.errors import AppError, NotReadyError, ProposalJudgedError, UnknownImageError
+from app.pointing.asking import PointingError
 from app.routes.identity import OtherWorkspaceError
 from storage.errors import (
     ConflictError,
@@ -26,6 +27,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (ConflictError, 409),
     (ProposalJudgedError, 409),
     (NotReadyError, 409),
+    (PointingError, 503),
     (DatabaseUnusableError, 503),
     (AppError, 422),
     (StorageError, 422),

@@ -1,83 +1,218 @@
-"""Boxes that were found but are not shown, for who points at an object."""
+"""One click instead of a drawing: what is known at the click, who answers, and whether it is quicker."""
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
+from PIL import Image
 
 from app import labelling, review
-from app.pointing import Candidate, best_at
-from app.showing import SAME_OBJECT_IOU
-from app.workspace import Workspace
-from storage import bundles, categories, predictions, projects
+from app.classes import add_class
+from app.errors import InvalidEditError
+from app.ingest import ingest
+from app.pointing.asking import PointingError, PointingProcess
+from app.pointing.child import read, written
+from app.pointing.question import Question, question_at
+from app.pointing.service import PointingService
+from app.pointing.sizes import Size, usual_size
+from app.pointing.trials import PointingTrial, Trials, pointing_trial, try_pointing
+from app.queueing import Costs
+from app.server import create_api
+from app.settings import Settings
+from app.workspace import Workspace, open_workspace
+from storage import bundles, predictions, projects
+from storage.annotations import Sides
 from storage.boxes import intersection_over_union
 from storage.types import Box, BundleKind, NewPrediction
-from tests.app.blood_cells import blood_cells, now
+from tests.app.blood_cells import now
+from tests.engine.second_look.scenes import SIZE_WH, discs
 
-SURE, LOW, REPEATED, FAR = (
-    (50, 50, 90, 90),
-    (200, 200, 260, 260),
-    (202, 200, 260, 260),
-    (5, 5, 30, 30),
-)
+SURE, UNSURE = (50.0, 50.0, 90.0, 90.0), (200.0, 20.0, 260.0, 80.0)
+DIAGONAL = math.hypot(*SIZE_WH)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """One image with a sure proposal, three that are below every threshold, and no human box."""
-    with blood_cells(tmp_path, num_images=2, num_labelled=1) as made:
+    """Three pictures of four discs. On the first a sure proposal and one that is not shown."""
+    (tmp_path / "images").mkdir()
+    for seed in range(3):
+        Image.fromarray(discs(seed)[0]).save(tmp_path / "images" / f"{seed}.png")
+    with open_workspace(tmp_path / "images") as made:
+        ingest(made)
+        add_class(made, "disc")
         with made.database.write() as tx:
-            first, second, *_ = [category.id for category in categories.list_all(tx)]
             bundle = bundles.create(tx, name="test", kind=BundleKind.ZERO_SHOT, at=now())
-            found = [
-                NewPrediction(SURE, first, 0.9),
-                NewPrediction(LOW, first, 0.08),
-                NewPrediction(REPEATED, second, 0.06),
-                NewPrediction(FAR, second, 0.05),
-            ]
+            found = [NewPrediction(SURE, 1, 0.9), NewPrediction(UNSURE, 1, 0.08)]
             predictions.replace_for_image(
-                tx, bundle_id=bundle.id, image_id=2, predictions=found, at=now()
+                tx, bundle_id=bundle.id, image_id=1, predictions=found, at=now()
             )
             projects.set_prelabel_bundle(tx, bundle.id)
         yield made
 
 
-def offered(workspace: Workspace) -> list[Box]:
-    document = labelling.image_document(workspace, 2)
-    return [tuple(candidate["box"]) for candidate in document["candidates"]]
+def draw(workspace: Workspace, image_id: int, *boxes: Box) -> None:
+    edits = [labelling.CreateBox(f"{image_id}-{box[0]}-{box[1]}", box, 1) for box in boxes]
+    labelling.apply_edits(workspace, image_id, edits, author="tester", at=now())
 
 
-def test_what_is_below_its_threshold_is_offered_once_surest_first(workspace: Workspace) -> None:
-    assert offered(workspace) == [LOW, FAR]
+def draw_discs(workspace: Workspace, image_id: int) -> list[Box]:
+    """All discs of a picture, which is done then."""
+    true = [tuple(map(float, box)) for box in discs(image_id - 1)[1]]
+    draw(workspace, image_id, *true)
+    labelling.set_reviewed(workspace, image_id, is_reviewed=True, at=now())
+    return true
 
 
-def test_what_a_person_boxed_or_turned_down_is_offered_no_more(workspace: Workspace) -> None:
+def test_what_is_hidden_counts_as_found_and_what_is_shown_or_drawn_as_taken(
+    workspace: Workspace,
+) -> None:
+    mine = (10.0, 150.0, 60.0, 210.0)
+    draw(workspace, 1, mine)
+    asked = question_at(workspace, 1, (230.0, 50.0), category_id=1)
+    assert (asked.found, asked.taken) == ((SURE, UNSURE), (mine, SURE))
+    assert asked.scores == pytest.approx((0.9, 0.08))
+
+
+def test_what_a_person_turned_down_is_found_no_more(workspace: Workspace) -> None:
     with workspace.database.read() as tx:
-        (far,) = [p for p in predictions.for_image(tx, 2) if p.box == FAR]
-        category_id = categories.list_all(tx)[0].id
-    review.reject(workspace, far.id, author="tester", at=now())
-    near = (201.0, 201.0, 262.0, 261.0)
-    edit = labelling.CreateBox("mine", near, category_id)
-    labelling.apply_edits(workspace, 2, [edit], author="tester", at=now())
-    assert intersection_over_union(near, LOW) > SAME_OBJECT_IOU
-    assert offered(workspace) == []
+        (unsure,) = [p for p in predictions.for_image(tx, 1) if p.box == UNSURE]
+    review.reject(workspace, unsure.id, author="tester", at=now())
+    assert question_at(workspace, 1, (230.0, 50.0), category_id=1).found == (SURE,)
 
 
-def test_nothing_is_offered_before_the_first_prelabelling(tmp_path: Path) -> None:
-    with blood_cells(tmp_path, num_images=1, num_labelled=1) as fresh:
-        assert labelling.image_document(fresh, 1)["candidates"] == []
+def test_a_point_outside_the_image_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(InvalidEditError, match=r"400, 50 lies outside .* 320 x 240"):
+        question_at(workspace, 1, (400.0, 50.0), category_id=1)
 
 
-def test_a_pointer_means_the_box_whose_middle_is_near() -> None:
-    part, whole = Candidate((40, 40, 60, 60), 0.1), Candidate((0, 0, 100, 100), 0.1)
-    shifted = Candidate((45, 0, 145, 100), 0.3)
-    assert best_at([part, shifted, whole], 50, 50) in (part, whole)
-    assert best_at([part, shifted, whole], 90, 52) is shifted
-    assert best_at([part, shifted, whole], 150, 50) is None
+def test_the_size_of_a_class_comes_from_its_boxes_and_a_little_from_all() -> None:
+    sides = [Sides(1, 0.1, 0.2)] * 9 + [Sides(2, 0.4, 0.4)] * 9
+    small = usual_size(sides, 1, size_wh=SIZE_WH)
+    assert small.width == pytest.approx(0.1 * DIAGONAL, rel=0.1)
+    assert small.height == pytest.approx(0.2 * DIAGONAL, rel=0.1)
+    unknown = usual_size(sides, 3, size_wh=SIZE_WH)
+    assert unknown.width == pytest.approx(0.2 * DIAGONAL)  # between both
 
 
-def test_of_boxes_around_one_middle_a_pointer_means_the_surest() -> None:
-    unsure, sure = Candidate((0, 0, 100, 100), 0.1), Candidate((2, 2, 98, 98), 0.2)
-    assert best_at([unsure, sure], 50, 50) is sure
+def test_sizes_that_differ_make_the_guess_less_sure() -> None:
+    alike, unlike = [Sides(1, 0.1, 0.1)] * 20, [Sides(1, 0.05 * n, 0.05 * n) for n in range(1, 20)]
+    assert usual_size([], 1, size_wh=SIZE_WH).scatter == 0.5
+    assert usual_size(alike, 1, size_wh=SIZE_WH).scatter < 0.25
+    assert usual_size(unlike, 1, size_wh=SIZE_WH).scatter > 0.5
+
+
+def test_a_question_survives_the_way_to_the_other_process() -> None:
+    asked = Question("a b.png", None, (1.5, 2.0), Size(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,))
+    assert read(written(asked)) == asked
+
+
+def test_another_process_answers_and_is_started_again_when_it_died(workspace: Workspace) -> None:
+    draw_discs(workspace, 2)
+    asked = question_at(workspace, 3, middle(discs(2)[1][0]), category_id=1)
+    with PointingProcess(workspace) as ask:
+        first, pid = ask(asked), ask.pid
+        assert intersection_over_union(first, tuple(map(float, discs(2)[1][0]))) > 0.75
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert ask(asked) == first
+        assert ask.pid not in (None, pid)
+        with pytest.raises(PointingError, match=r"gone\.png"):
+            ask(Question("gone.png", None, (5.0, 5.0), Size(10.0, 10.0, 0.5)))
+        assert ask(asked) == first
+    assert ask.pid is None
+
+
+def middle(box: object) -> tuple[float, float]:
+    x1, y1, x2, y2 = map(float, box)  # type: ignore[call-overload]
+    return (x1 + x2) / 2, (y1 + y2) / 2
+
+
+def test_the_page_gets_the_box_of_a_click_and_nothing_is_stored(workspace: Workspace) -> None:
+    settings = Settings(data_dir=workspace.data_dir, port=7860)
+    with PointingService(workspace) as pointing:
+        api = create_api(workspace, settings, pointing=pointing)
+        client = TestClient(api, base_url="http://127.0.0.1:7860", headers={"x-sdpt": "test"})
+        assert client.post("/sdpt/api/pointing").status_code == 200
+        x, y = middle(discs(1)[1][0])
+        answer = client.post("/sdpt/api/images/2/box-at", json={"x": x, "y": y, "category_id": 1})
+        outside = client.post("/sdpt/api/images/2/box-at", json={"x": -9, "y": 1, "category_id": 1})
+    assert intersection_over_union(tuple(answer.json()["box"]), tuple(discs(1)[1][0])) > 0.75
+    assert outside.status_code == 422
+    assert labelling.image_document(workspace, 2)["annotations"] == []
+
+
+def test_drawn_objects_of_finished_images_are_tried_once(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+    draw(workspace, 3, SURE)  # not done
+    asked: list[Question] = []
+
+    def ask(question: Question) -> Box:
+        asked.append(question)
+        return true[0]
+
+    assert try_pointing(workspace, ask) == 1
+    assert len(asked) == 4
+    assert all(len(question.taken) == 3 for question in asked)
+    with workspace.database.read() as tx:
+        assert pointing_trial(tx) == PointingTrial(4, num_right=1, num_near=0)
+    assert try_pointing(workspace, ask) == 0
+
+
+def test_an_image_that_is_done_again_is_tried_again(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+    try_pointing(workspace, lambda _: true[0])
+    labelling.set_reviewed(workspace, 2, is_reviewed=True, at=now())
+    assert try_pointing(workspace, lambda _: true[0]) == 1
+
+
+def test_a_trial_knows_neither_the_box_nor_its_size(workspace: Workspace) -> None:
+    draw_discs(workspace, 2)
+    asked: list[Question] = []
+    try_pointing(workspace, lambda question: asked.append(question) or SURE)  # type: ignore[func-returns-value]
+    assert {question.size for question in asked} == {usual_size([], 1, size_wh=SIZE_WH)}
+
+
+def test_a_picture_that_nobody_can_read_is_tried_in_vain_but_once(workspace: Workspace) -> None:
+    draw_discs(workspace, 2)
+
+    def ask(_: Question) -> Box:
+        raise PointingError("broken")
+
+    assert [try_pointing(workspace, ask) for _ in range(2)] == [1, 0]
+    with workspace.database.read() as tx:
+        assert pointing_trial(tx) == PointingTrial()
+
+
+def test_trials_run_beside_the_server_once_an_image_is_done(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+    with Trials(workspace, lambda _: true[0]) as trials:
+        trials.want()
+        while trial_of(workspace) == PointingTrial():
+            time.sleep(0.05)
+    assert trial_of(workspace).num_objects == 4
+
+
+def trial_of(workspace: Workspace) -> PointingTrial:
+    with workspace.database.read() as tx:
+        return pointing_trial(tx)
+
+
+def test_it_pays_where_the_click_and_what_follows_take_less_than_drawing() -> None:
+    costs = Costs(accept_s=1.0, fix_s=4.0, draw_s=7.0, point_s=1.9)
+    often = PointingTrial(num_objects=10, num_right=5, num_near=2)
+    assert often.seconds_per_object(costs) == pytest.approx(1.9 + 0.5 + 0.8 + 2.1)
+    assert often.pays(costs)
+    assert not PointingTrial(num_objects=10, num_right=1, num_near=1).pays(costs)
+
+
+def test_nobody_knows_after_two_objects() -> None:
+    few = PointingTrial(num_objects=2, num_right=2)
+    assert few.seconds_per_object(Costs()) is None
+    assert not few.pays(Costs())

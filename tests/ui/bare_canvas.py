@@ -18,10 +18,12 @@ from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from app.ingest import ingest
+from app.pointing.service import PointingService
 from app.routes.browse import browse_router
 from app.routes.images import images_router
 from app.routes.labels import labels_router
 from app.routes.notes import notes_router
+from app.routes.pointing import pointing_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
 from app.security import Gate, SecurityMiddleware
@@ -83,8 +85,11 @@ def main(data: Path, port: int) -> None:
     install_problem_handlers(api)
     api.include_router(images_router(workspace))
     api.include_router(browse_router(workspace))
-    for router in (labels_router, review_router, notes_router):
+    for router in (review_router, notes_router):
         api.include_router(router(workspace, "tester"))
+    pointing = PointingService(workspace)
+    api.include_router(labels_router(workspace, "tester", on_done=pointing.on_done))
+    api.include_router(pointing_router(workspace, pointing))
     api.get("/", response_class=HTMLResponse)(lambda: PAGE)
     api.mount(URL, StaticFiles(directory=STATIC))
     uvicorn.run(api, port=port, log_level="warning", timeout_graceful_shutdown=3)

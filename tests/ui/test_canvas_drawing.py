@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from app.pointing import Candidate, best_at
-from storage.types import Box, NewPrediction
-from tests.ui.bare_canvas import URL, bare_server
+from storage.boxes import intersection_over_union
+from storage.types import Box
+from tests.engine.second_look.scenes import discs
+from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server, picture, propose
+from tests.ui.conftest import Server, picture
 
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
 NUM_IMAGES = 17
-HIDDEN, ON_ITS_RIGHT = (100, 100, 220, 200), (240, 100, 360, 200)
-EVERYTHING = (20, 20, 620, 460)
+DISCS = [tuple(map(float, box)) for box in discs(3)[1]]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     for index in range(NUM_IMAGES):
         Image.new("RGB", SIZE, (90, 20 * index, 120)).save(made.data / f"plain-{index:02d}.png")
+    Image.fromarray(discs(3)[0]).save(made.data / "z-discs.png")
     made.start()
     yield made
     made.stop()
@@ -177,90 +177,66 @@ def test_tab_walks_first_through_what_overlaps_under_the_pointer(
     assert left == pytest.approx([150, 400], abs=1)
 
 
-def with_hidden(user: CanvasUser, server: Server, *boxes: Box) -> tuple[CanvasUser, int]:
-    """The same person on the same image, where `boxes` were found that are not sure enough to be shown."""
-    image_id = int(user.stage.get_attribute("data-image-id") or 0)
-    propose(server, image_id, *(NewPrediction(box, 1, 0.1) for box in boxes))
-    user.page.reload()
-    user = CanvasUser(user.page, "label")
-    user.go_to(f"plain-{image_id - 1:02d}.png")
-    return user, image_id
-
-
 HEAR_OF_CHANGES = (
     "window.heard = []; addEventListener('sdpt:pushed', (e) => window.heard.push(...e.detail.ops))"
 )
 
 
-def test_pointing_takes_what_was_found_there_with_the_chosen_class(
-    user: CanvasUser, server: Server
-) -> None:
-    user, image_id = with_hidden(user, server, HIDDEN, ON_ITS_RIGHT)
-    user.press("2", "p")
-    user.hover(*middle(HIDDEN))
-    expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, HIDDEN)))
-    picture(user.page, "pointing")
+@pytest.fixture
+def discs_user(user: CanvasUser, server: Server) -> CanvasUser:
+    """The same person at a picture of discs, with the first class in hand, about to point."""
+    user.go_to("z-discs.png")
+    user.press("Escape", "1")
+    if user.part("canvas-pointing").get_attribute("aria-pressed") != "true":
+        user.press("p")
+    return user
+
+
+def test_a_click_on_an_object_makes_its_box(discs_user: CanvasUser, server: Server) -> None:
+    user, disc = discs_user, DISCS[0]
     user.page.evaluate(HEAR_OF_CHANGES)
-    user.click(*middle(HIDDEN))
-    expect(user.stage).to_have_attribute("data-num-boxes", "1")
+    user.click(*middle(disc))
+    picture(user.page, "pointing")
+    expect(user.stage).to_have_attribute("data-num-boxes", "1", timeout=60_000)
     user.wait_saved()
     assert user.page.evaluate("window.heard.map((op) => op.is_pointed)") == [True]
-    (made,) = server.document(image_id)["annotations"]
-    assert (made["box"], made["category_id"], made["origin"]) == (list(HIDDEN), 2, "drawn")
-    user.press("Control+z")
+    assert intersection_over_union(tuple(only_box(user, server)), disc) > 0.75
+    user.click(*middle(disc))  # it has its box, which is meant now
+    expect(user.stage).to_have_attribute("data-num-waiting", "0")
+    user.press("Delete", "p")
     expect(user.stage).to_have_attribute("data-num-boxes", "0")
-    user.press("p")
-    user.hover(*middle(ON_ITS_RIGHT))
-    expect(user.stage).to_have_attribute("data-offered", "")
 
 
-def test_the_page_means_by_a_pointer_what_the_server_means(user: CanvasUser) -> None:
-    draw = random.Random(0)
-    candidates = [
-        Candidate((x, y, x + draw.uniform(20, 300), y + draw.uniform(20, 300)), draw.random())
-        for x, y in ((draw.uniform(0, 400), draw.uniform(0, 300)) for _ in range(40))
-    ]
-    points = [(draw.uniform(0, 640), draw.uniform(0, 480)) for _ in range(30)]
-    meant = user.page.evaluate(
-        """async ([url, candidates, points]) => {
-          const { candidateAt } = await import(url);
-          return points.map(([x, y]) => candidateAt(candidates, { x, y })?.box ?? null);
-        }""",
-        [f"{URL}/pointing.js", [c._asdict() for c in candidates], points],
+def test_quick_clicks_are_all_answered_before_another_image_comes(
+    discs_user: CanvasUser, server: Server
+) -> None:
+    image_id = int(discs_user.number("image-id"))
+    for disc in DISCS[:3]:
+        discs_user.click(*middle(disc))
+    discs_user.press("a")
+    expect(discs_user.stage).not_to_have_attribute("data-image-id", str(image_id), timeout=60_000)
+    discs_user.wait_saved()
+    assert len(server.boxes(image_id)) == 3
+    discs_user.press("p")
+
+
+def test_pointing_goes_by_keys_alone(discs_user: CanvasUser, server: Server) -> None:
+    before = discs_user.number("num-boxes")
+    discs_user.hover(*middle(DISCS[3]))
+    discs_user.press("b", "Enter")  # the pen comes out where the pointer was
+    expect(discs_user.stage).to_have_attribute(
+        "data-num-boxes", f"{before + 1:.0f}", timeout=60_000
     )
-    found = [best_at(candidates, x, y) for x, y in points]
-    assert meant == [list(c.box) if c else None for c in found]
-    assert None in meant
-    assert any(meant)
-
-
-def test_pointing_goes_by_keys_alone(user: CanvasUser, server: Server) -> None:
-    user, _ = with_hidden(user, server, EVERYTHING)
-    user.press("Escape", "1", "p", "b")  # the pen comes out in the middle of the image
-    expect(user.stage).to_have_attribute("data-offered", " ".join(map(str, EVERYTHING)))
-    user.press("Enter", "p")
-    expect(user.stage).to_have_attribute("data-num-boxes", "1")
-    assert only_box(user, server) == list(EVERYTHING)
+    discs_user.press("p")
 
 
 def test_a_drag_still_draws_while_pointing(user: CanvasUser, server: Server) -> None:
-    user, _ = with_hidden(user, server, HIDDEN)
     user.press("1", "p")
     user.drag((120, 120), (180, 170), draws=False)
     assert only_box(user, server) == pytest.approx([120, 120, 180, 170], abs=1)
-    user.drag(
-        (180, 150), (200, 150), draws=False
-    )  # an edge of it, though a box is offered around it
+    user.drag((180, 150), (200, 150), draws=False)
     assert only_box(user, server) == pytest.approx([120, 120, 200, 170], abs=1)
     user.press("p")
-
-
-def test_pointing_where_nothing_was_found_says_what_to_do(user: CanvasUser) -> None:
-    user.part("canvas-pointing").click()
-    expect(user.root.get_by_text("Pre-label it (in Tune)")).to_be_visible()
-    user.click(300, 200)
-    expect(user.stage).to_have_attribute("data-num-boxes", "0")
-    user.part("canvas-pointing").click()
 
 
 def middle(box: Box) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from app.bench.effort.times import Actions, TimeModel
 from app.bench.effort.truth import TrueImage, TrueObject
 from app.labelling import CreateBox
 from app.pointing.answers import Answers
-from app.pointing.question import question_at
+from app.pointing.question import Ask, question_at
 from app.workspace import Workspace
 from storage.boxes import intersection_over_union
 from storage.types import Box
@@ -51,7 +51,7 @@ class Desk:
         self.actions = Actions()
         self.curve: list[Moment] = []
         self._is_done: set[int] = set()
-        self.answers = Answers()
+        self.answers: Ask = Answers()
         self._seconds_pointing: list[float] = []
 
     @property

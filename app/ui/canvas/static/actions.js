@@ -13,9 +13,8 @@ const WAY_STORE = "sdpt.way";
 const WAY_SAID = {
   drag: "Boxes are drawn by dragging.",
   points: "Click the four outermost points of an object; dragging still works.",
-  pointing: "Point at an object: what was found there shows, a click takes it. Dragging still works.",
+  pointing: "Click on the middle of an object: its box is found. Dragging still draws.",
 };
-const NOTHING_FOUND = "Nothing more was found on this image. Pre-label it (in Tune) to point at objects; dragging works.";
 
 export function actionsOf({ session, stage, host, bar, toggleHelp }) {
   const { tool, pen } = stage;
@@ -27,9 +26,10 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
   };
   const toggleWay = (way) => {
     setWay(tool.way === way ? "drag" : way);
-    const isInVain = tool.way === "pointing" && session.state && !session.candidates().length;
-    session.say(isInVain ? NOTHING_FOUND : WAY_SAID[tool.way]);
+    session.say(WAY_SAID[tool.way]);
   };
+  /** Walk on once every click has its box; at once where none waits. */
+  const once = (walk) => (tool.pointing.waiting.length ? tool.pointing.settled.then(walk) : walk());
   return {
     isVisible: () => stage.isVisible,
     hasItems: () => session.items().length > 0,
@@ -72,11 +72,11 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     lowerScore: () => setMinScore(session, session.shown.minScore - SCORE_STEP),
     raiseScore: () => setMinScore(session, session.shown.minScore + SCORE_STEP),
     toggleProposals: () => toggleProposals(session),
-    done: () => done(session),
-    none: () => none(session),
-    skip: () => skip(session),
-    next: () => next(session),
-    previous: () => previous(session),
+    done: () => once(() => done(session)),
+    none: () => once(() => none(session)),
+    skip: () => once(() => skip(session)),
+    next: () => once(() => next(session)),
+    previous: () => once(() => previous(session)),
     flag: () => toggleFlag(session),
     comment: () => writeComment(host, session),
     goTo: () => goToImage(host, session),

@@ -9,8 +9,8 @@ import { announce, boxKey } from "./session.js";
 
 const SAME_BOX_IOU = 0.9;
 
-export function draw(session, box, { isPointed = false } = {}) {
-  if (session.currentClass === null) {
+export function draw(session, box, { isPointed = false, category_id = session.currentClass } = {}) {
+  if (category_id === null) {
     session.say("Name a class first: type it under 'Classes', or add it in Project.", "bad");
     session.emit("needclass");
     return false;
@@ -20,7 +20,7 @@ export function draw(session, box, { isPointed = false } = {}) {
     session.say(`No box was made: it would be ${size} pixels, and ${SMALLEST_PX} × ${SMALLEST_PX} is the least.`);
     return false;
   }
-  const step = creating(box, session.currentClass, newUid(), { isPointed });
+  const step = creating(box, category_id, newUid(), { isPointed });
   session.perform(step);
   session.select(boxKey(step.redo[0].uid));
   return true;

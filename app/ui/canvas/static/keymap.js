@@ -7,7 +7,7 @@ export const COMMANDS = [
   ["Boxes", [
     ["pen", "draw with the keyboard", ["B"]],
     ["points", "draw by four outermost points, or by dragging", ["E"]],
-    ["pointing", "point at an object: a click takes the box that was found there", ["P"]],
+    ["pointing", "point: click on the middle of an object, and its box is found", ["P"]],
     ["pick", "choose a class by typing its name", ["L"]],
     ["duplicate", "duplicate the box", ["Ctrl+D"]],
     ["copyPrevious", "copy the boxes of the previous image", ["C"]],

@@ -10,13 +10,12 @@
 
 import { newUid } from "./dom.js";
 
-/** {image, boxes: Map uid -> box, proposals: Map id -> proposal, candidates: [{box, score}]} from the server's document. */
+/** {image, boxes: Map uid -> box, proposals: Map id -> proposal} from the server's document. */
 export function stateOf(document, pendingOps) {
   const state = {
     image: { ...document.image },
     boxes: new Map(document.annotations.map((a) => [a.uid, a])),
     proposals: new Map(document.proposals.map((p) => [p.id, p])),
-    candidates: document.candidates,
   };
   for (const op of pendingOps) reduce(state, op);
   return state;
@@ -52,7 +51,7 @@ function reduceVerdict(state, { verdict, prediction_id, proposal, uid, box, cate
 
 // ---- operations with their inverse: {redo, undo} ----
 
-/** isPointed: the box was taken by a click, which the effort meter keeps apart from drawing. */
+/** isPointed: the box was found at a click, which the effort meter keeps apart from drawing. */
 export function creating(box, category_id, uid = newUid(), { isPointed = false } = {}) {
   const edit = { kind: "edit", op: "create", uid, box, category_id };
   return pair([isPointed ? { ...edit, is_pointed: true } : edit], [{ kind: "edit", op: "delete", uid }]);

@@ -1,5 +1,5 @@
 // Drawing without a mouse: a point that the arrows move. Enter sets the first corner, then the second; while
-// pointing it takes the box that was found there.
+// pointing it has the box found around the point.
 
 import { draw } from "./editing.js";
 import { clipped, fromCorners } from "./geometry.js";
@@ -8,9 +8,9 @@ const STEP_PX = 8; // on the screen, so that a far zoom crosses the image as fas
 const FAST_PX = 48;
 
 export class KeyboardPen {
-  /** candidateAt: what pointing at a point offers; onChange: called after each move. */
-  constructor({ session, view, candidateAt, onChange }) {
-    Object.assign(this, { session, view, candidateAt, onChange });
+  /** pointAt: asks for the box at a point, false when points are corners; onChange: called after each move. */
+  constructor({ session, view, pointAt, onChange }) {
+    Object.assign(this, { session, view, pointAt, onChange });
     this.point = null; // {x, y} in the image while the pen is out
     this.corner = null; // the first corner, once set
     session.addEventListener("image", () => this.putAway());
@@ -20,11 +20,9 @@ export class KeyboardPen {
     return this.point !== null;
   }
 
-  /** What is being drawn or offered, {box?, points, isOffered?}, or null. */
+  /** What is being drawn, {box?, points}, or null. */
   get draft() {
     if (!this.isOut) return null;
-    const offered = this.#offered;
-    if (offered) return { box: offered.box, points: [this.point], isOffered: true };
     return { box: this.corner ? fromCorners(this.corner, this.point) : null, points: [this.corner ?? this.point] };
   }
 
@@ -51,18 +49,13 @@ export class KeyboardPen {
     this.#put({ x: this.point.x + dx * by, y: this.point.y + dy * by });
   }
 
-  get #offered() {
-    return this.corner ? null : this.candidateAt(this.point);
-  }
-
-  /** Take what is offered, or set a corner; the second one makes the box. */
+  /** Point, or set a corner; the second one makes the box. */
   press() {
-    const offered = this.#offered;
-    if (offered) {
-      if (draw(this.session, offered.box, { isPointed: true })) this.putAway();
-      return;
-    }
     if (!this.corner) {
+      if (this.pointAt(this.point)) {
+        this.putAway();
+        return;
+      }
       this.corner = this.point;
       this.session.say("Now the opposite corner: arrows, then Enter. Esc ends.", "lasting");
       this.onChange();

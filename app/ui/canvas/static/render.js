@@ -23,7 +23,7 @@ export class BoxLayer {
     this.canvas.height = Math.round(cssHeight * this.ratio);
   }
 
-  /** items: [{box, color, ring, label, short?, isProposal, isSelected, isHovered}], the topmost last; draft: {box?, points?, isOffered?, color, name}. */
+  /** items: [{box, color, ring, label, short?, isProposal, isSelected, isHovered}], the topmost last; draft: {box?, points?, color}. */
   draw(items, draft) {
     const c = this.context;
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
@@ -121,12 +121,12 @@ export class BoxLayer {
     }
   }
 
-  #draft(c, { box, points = [], isOffered = false, color, name }) {
+  #draft(c, { box, points = [], color }) {
     for (const point of points) this.#point(c, point, color);
     if (!box) return;
     const at = this.#onScreen(box);
-    this.#outline(c, { at, color, isProposal: isOffered, isSelected: true });
-    const text = isOffered ? `Click: ${name}` : `${width(box).toFixed(1)} × ${height(box).toFixed(1)}`;
+    this.#outline(c, { at, color, isProposal: false, isSelected: true });
+    const text = `${width(box).toFixed(1)} × ${height(box).toFixed(1)}`;
     c.fillStyle = "rgba(0,0,0,.72)";
     c.fillRect(at.x, at.y + at.h + 4, this.#widthOf(c, text) + 10, 18);
     c.fillStyle = "#ffffff";

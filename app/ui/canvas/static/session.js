@@ -5,7 +5,6 @@ import { getJson } from "./api.js";
 import { Cards, ImageList, Loader } from "./browse.js";
 import { area, contains } from "./geometry.js";
 import { reduce, stateOf } from "./model.js";
-import { unseen } from "./pointing.js";
 import { Shown } from "./shown.js";
 
 export const REVIEW_FLOOR = 0; // the server shows what its thresholds allow; the slider hides more of it
@@ -39,7 +38,7 @@ export class Session extends EventTarget {
     this.headingTo = null; // the image that is being loaded: quick keys count from there
     this.epoch = 0; // counts own changes: an answer that was asked for before one of them is out of date
     this.lastIndex = 0; // where we were, should the shown image leave the list
-    this.known = null; // {items, candidates?}, until something changes
+    this.known = null; // {items}, until something changes
   }
 
   // ---- loading ----
@@ -207,14 +206,6 @@ export class Session extends EventTarget {
 
   get selected() {
     return this.find(this.selection);
-  }
-
-  /** What was found and is neither shown nor boxed: see pointing.js. */
-  candidates() {
-    if (!this.state) return [];
-    const proposals = this.proposals();
-    this.known.candidates ??= unseen(this.state.candidates, [...this.state.boxes.values(), ...proposals].map((b) => b.box));
-    return this.known.candidates;
   }
 
   category(id) {

@@ -27,7 +27,7 @@ export class Stage {
       crosshair: { move: (point) => this.#cross(point), hide: () => this.#showCross(false) },
     });
     this.pen = new KeyboardPen({
-      session, view: this.view, candidateAt: (point) => this.tool.candidateAt(point), onChange: () => this.#followPen(),
+      session, view: this.view, pointAt: (point) => this.tool.pointAt(point), onChange: () => this.#followPen(),
     });
     for (const name of ["boxes", "hover"]) session.addEventListener(name, this.redraw);
     session.addEventListener("image", () => this.#show());
@@ -129,9 +129,9 @@ export class Stage {
     const items = session.items().map((item) => this.#drawable(item));
     items.sort((a, b) => Number(a.isSelected) - Number(b.isSelected));
     const draft = this.tool.draft ?? this.pen.draft;
-    const { color, name } = session.category(session.currentClass);
-    this.element.dataset.offered = draft?.isOffered ? draft.box.join(" ") : "";
-    this.layer.draw(items, draft ? { ...draft, color, name } : null);
+    const { color } = session.category(session.currentClass);
+    this.element.dataset.numWaiting = this.tool.pointing.waiting.length;
+    this.layer.draw(items, draft ? { ...draft, color } : null);
   }
 
   #drawable(item) {

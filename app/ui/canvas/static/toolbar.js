@@ -10,7 +10,7 @@ export function toolBar(session, actions) {
   return h(
     "div", { class: "sdpt-tools", role: "toolbar", "aria-label": "Tools" },
     wayButton(actions, "points", "4 points", "Draw by clicking the four outermost points"),
-    wayButton(actions, "pointing", "Point", "Click an object to take the box that was found there"),
+    wayButton(actions, "pointing", "Point", "Click on the middle of an object: its box is found"),
     tool("Duplicate", "Duplicate the selected box", "duplicate", "canvas-duplicate"),
     tool("Copy previous", "Copy the boxes of the previous image", "copyPrevious", "canvas-copy-previous"),
     tool("↶", "Undo", "undo", "canvas-undo"),

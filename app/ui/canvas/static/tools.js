@@ -5,7 +5,7 @@
 //   anywhere else: a drag draws a new box, a click selects what lies there (again: the next one below)
 //   space + drag, middle or right button: pan      Shift + drag: draw, whatever lies there
 //   with four points (extreme clicking): each click is an outermost point of the object, the fourth makes the box
-//   pointing: a click takes the box that was found there, which shows under the pointer; a drag still draws
+//   pointing: a click on an object makes its box (in the middle of a box it selects that one); a drag still draws
 //
 // Near the border of the image boxes snap to it; Alt keeps them off.
 
@@ -13,9 +13,9 @@ import { changeBox, draw } from "./editing.js";
 import {
   area, around, clipped, contains, cursorOf, docked, fromCorners, handleAt, isOnOutline, moved, resized, snapped,
 } from "./geometry.js";
-import { candidateAt } from "./pointing.js";
+import { isOnMiddle, Pointing } from "./pointing.js";
 
-/** What a click does: nothing but select, add an outermost point, or take the box that was found there. */
+/** What a click does: nothing but select, add an outermost point, or have the box found. */
 export const WAYS = ["drag", "points", "pointing"];
 
 const NUM_POINTS = 4;
@@ -31,7 +31,7 @@ export class PointerTool {
     this.drag = null;
     this.points = []; // clicked so far, with four points
     this.way = "drag";
-    this.offered = null; // the box under the pointer that a click would take
+    this.pointing = new Pointing({ session, onChange: () => redraw() });
     this.isSpaceDown = false;
     this.didPanWithSpace = false;
     stage.addEventListener("pointerdown", (e) => this.#down(e));
@@ -41,7 +41,6 @@ export class PointerTool {
     stage.addEventListener("pointerleave", () => {
       this.crosshair.hide();
       session.pointer = null;
-      this.#offer(null);
     });
     stage.addEventListener("contextmenu", (e) => e.preventDefault());
     stage.addEventListener("wheel", (e) => this.#wheel(e), { passive: false });
@@ -51,18 +50,18 @@ export class PointerTool {
     return this.drag !== null;
   }
 
-  /** What is being drawn or offered, {box?, points?, isOffered?}, or null. */
+  /** What is being drawn or found, {box?, points?}, or null. */
   get draft() {
     if (this.drag?.kind === "draw" && this.drag.box) return { box: this.drag.box };
     if (this.points.length) return { box: around(this.points), points: this.points };
-    return this.offered && !this.drag ? { box: this.offered.box, isOffered: true } : null;
+    return this.pointing.waiting.length ? { points: this.pointing.waiting } : null;
   }
 
   /** way: one of WAYS. */
   setWay(way) {
     this.way = way;
     this.points = [];
-    this.offered = null;
+    if (way === "pointing") this.pointing.warmUp();
     this.redraw();
   }
 
@@ -99,7 +98,7 @@ export class PointerTool {
     if (this.drag.kind === "pan") this.#setCursor("grabbing");
   }
 
-  /** {kind: "resize"|"move"|"draw", item?, handle?, offered?} */
+  /** {kind: "resize"|"move"|"draw", item?, handle?} */
   #intent(point, isForcedDraw) {
     if (isForcedDraw || this.way === "points") return { kind: "draw" };
     const selected = this.session.selected;
@@ -108,23 +107,20 @@ export class PointerTool {
       if (handle) return { kind: "resize", item: selected, handle };
       if (contains(selected.box, point)) return { kind: "move", item: selected };
     }
-    const offered = this.candidateAt(point);
-    if (offered) return { kind: "draw", offered };
     const touched = this.#outlineAt(point);
     return touched ? { kind: "move", item: touched } : { kind: "draw" };
   }
 
-  /** The box that a press at this point of the image would take, or null. */
-  candidateAt(point) {
-    const { state, selected } = this.session;
-    if (this.way !== "pointing" || !state || (selected && contains(selected.box, point))) return null;
-    return candidateAt(this.session.candidates(), point);
+  /** Have the box found at {x, y}, as a click would; false unless that is the way. */
+  pointAt(point) {
+    if (this.way !== "pointing") return false;
+    this.pointing.at(point);
+    return true;
   }
 
-  #offer(candidate) {
-    if (this.offered === candidate) return;
-    this.offered = candidate;
-    this.redraw();
+  /** Whether a click here is on an object that is to get a box, not on one that has it. */
+  #isPointed(point) {
+    return this.way === "pointing" && !this.session.items().some((item) => isOnMiddle(item.box, point));
   }
 
   #outlineAt(point) {
@@ -176,7 +172,6 @@ export class PointerTool {
 
   #hover(point, isForcedDraw) {
     const intent = this.#intent(point, isForcedDraw);
-    this.#offer(intent.offered ?? null);
     const under = intent.item ?? this.session.at(point)[0] ?? null;
     this.session.hover(under?.key ?? null);
     if (this.isSpaceDown) return;
@@ -191,10 +186,8 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    if (!drag.isMoving && drag.offered) {
-      this.offered = null;
-      draw(this.session, drag.offered.box, { isPointed: true });
-    } else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
+    if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
+    else if (!drag.isMoving && drag.kind !== "resize" && this.#isPointed(drag.from)) this.pointing.at(drag.from);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {
       this.points = [];
