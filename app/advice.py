@@ -1,10 +1,10 @@
 """What to do next, and why: a pure function of what is labelled, measured and left to do.
 
-The currency is a person's seconds per object. Drawing costs `by_hand_s`; with the proposals of a bundle an object costs
-what `queueing.seconds_per_object` finds on held-out images. What another Tune would bring is foretold by a power law
-in the number of labelled images: the part above the floor (one key per object) shrinks by (before / now) ^ b. Two
-tunings measure b; until then it is the one that the project's few-shot benchmark shows (AP50 20, 33, 37, 39 % at
-1, 3, 5, 10 images per class).
+The currency is a person's seconds per object. Without a proposal one costs `by_hand_s`, drawn or pointed at, whichever
+is quicker; with the proposals of a bundle it costs what `queueing.seconds_per_object` finds on held-out images. What
+another Tune would bring is foretold by a power law in the number of labelled images: the part above the floor (one key
+per object) shrinks by (before / now) ^ b. Two tunings measure b; until then it is the one that the project's few-shot
+benchmark shows (AP50 20, 33, 37, 39 % at 1, 3, 5, 10 images per class).
 """
 
 from __future__ import annotations
@@ -170,13 +170,13 @@ def _without_a_prompt(now: Situation, missing: str) -> Advice:
         return Advice(
             Step.PRELABEL,
             f"{labelled}. Until then pre-label with the detector as it is: the images that you finish tell whether "
-            "its proposals, or a click at what it found (Point, P), save time.",
+            "its proposals, or a click on an object (Point, P), save time.",
         )
     helped_s = _current_s(now)
     if helped_s < now.by_hand_s:
         return Advice(
             Step.REVIEW,
-            f"The detector helps without any prompt ({helped_s:.1f} s an object, {now.by_hand_s:.1f} s by hand): "
+            f"The detector helps without any prompt ({helped_s:.1f} s an object, {now.by_hand_s:.1f} s without): "
             f"review. {labelled}.",
         )
     return Advice(
@@ -207,8 +207,8 @@ def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:
     if not _helps(now):
         return Advice(
             Step.BY_HAND,
-            f"An object costs {now.help_s:.1f} s with the proposals and {now.by_hand_s:.1f} s by "
-            f"hand: hide them and draw. {later}",
+            f"An object costs {now.help_s:.1f} s with the proposals and {now.by_hand_s:.1f} s "
+            f"without: hide them. {later}",
         )
     return Advice(Step.REVIEW, f"Go on reviewing. {later}")
 

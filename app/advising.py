@@ -9,7 +9,7 @@ from app.evidence import evidence
 from app.intervals import Interval, share
 from app.job_context import job_dir
 from app.measuring import FOUND_IOU, HeldOut
-from app.pointing.trials import PointingTrial, pointing_trial
+from app.pointing.trials import PointingTrial, cheapest_costs, pointing_trial
 from app.queueing import Costs, seconds_per_object
 from app.showing import default_thresholds, showing
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
@@ -62,15 +62,15 @@ class EffortReport:
 def effort_report(workspace: Workspace) -> EffortReport:
     """All of it of one moment."""
     with workspace.database.read() as tx:
-        costs = measured_costs(tx)
+        costs, cheapest = measured_costs(tx), cheapest_costs(tx)
         curve = tuple(
-            _point(workspace, tx, bundle, costs)
+            _point(workspace, tx, bundle, cheapest)
             for bundle in bundles.list_all(tx)
             if bundle.kind is not BundleKind.IMPORTED
         )
-        help_s = _help_s(tx, costs)
+        help_s = _help_s(tx, cheapest)
         measured = meter(tx)
-        situation = _situation(tx, curve, help_s=help_s, costs=costs)
+        situation = _situation(tx, curve, help_s=help_s, costs=cheapest)
         pointing = pointing_trial(tx)
     advice = advise(situation)
     if advice.step in (Step.LABEL, Step.REVIEW, Step.BY_HAND) and pointing.pays(costs):

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from app.effort import measured_costs
 from app.evidence import evidence
 from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
+from app.pointing.trials import cheapest_costs
 from app.queueing import Costs
 from app.showing import required_showing, set_thresholds
 from app.workspace import Workspace
@@ -58,7 +58,7 @@ def show_what_pays(workspace: Workspace, at: datetime) -> Mapping[int, float]:
     with workspace.database.read() as tx:
         known = evidence(tx, required_showing(tx).bundle_id)
         classes = [category.id for category in categories.list_all(tx)]
-        chosen = paying_thresholds(known, classes, measured_costs(tx))
+        chosen = paying_thresholds(known, classes, cheapest_costs(tx))
     set_thresholds(workspace, {**chosen}, at)
     return chosen
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.effort import measured_costs
 from app.errors import InvalidEditError
 from app.evidence import evidence
+from app.pointing.trials import cheapest_costs
 from app.queueing import Order, Proposal, Ranked, calibrate, order_images
 from app.showing import SAME_OBJECT_IOU, required_showing, showing
 from app.workspace import Workspace
@@ -30,7 +30,7 @@ def queue(workspace: Workspace) -> list[Ranked]:
             waiting(tx, what),
             chosen_order(setting),
             calibration=calibrate(evidence(tx, what.bundle_id)),
-            costs=measured_costs(tx),
+            costs=cheapest_costs(tx),
             category_id=setting.category_id,
             like=_like(tx, setting),
             seed=setting.seed,

@@ -5,11 +5,12 @@ import random
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from app.effort import measured_costs
 from app.errors import AppError
 from app.measuring import FOUND_IOU, GOOD_IOU
 from app.pointing.question import Ask, Question, known_of
@@ -67,6 +68,13 @@ def pointing_trial(tx: Transaction) -> PointingTrial:
             total.num_near + image.num_near,
         )
     return total
+
+
+def cheapest_costs(tx: Transaction) -> Costs:
+    """A person's seconds; an object without a proposal is pointed at where that is quicker than drawing it."""
+    costs, trial = measured_costs(tx), pointing_trial(tx)
+    pointed_s = trial.seconds_per_object(costs)
+    return costs if pointed_s is None else replace(costs, draw_s=min(costs.draw_s, pointed_s))
 
 
 def try_pointing(workspace: Workspace, ask: Ask, *, should_stop: ShouldStop = lambda: False) -> int:

@@ -94,7 +94,7 @@ def test_proposals_that_cost_more_than_drawing_are_hidden() -> None:
     found = advise(replace(TUNED, help_s=8.0))
 
     assert found.step is Step.BY_HAND
-    assert "8.0 s with the proposals and 7.0 s by hand" in found.reason
+    assert "8.0 s with the proposals and 7.0 s without" in found.reason
 
 
 def test_a_few_objects_left_are_not_worth_a_tune() -> None:

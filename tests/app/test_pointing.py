@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,13 @@ from app.pointing.child import read, written
 from app.pointing.question import Question, question_at
 from app.pointing.service import PointingService
 from app.pointing.sizes import Size, usual_size
-from app.pointing.trials import PointingTrial, Trials, pointing_trial, try_pointing
+from app.pointing.trials import (
+    PointingTrial,
+    Trials,
+    cheapest_costs,
+    pointing_trial,
+    try_pointing,
+)
 from app.queueing import Costs
 from app.server import create_api
 from app.settings import Settings
@@ -216,3 +223,14 @@ def test_nobody_knows_after_two_objects() -> None:
     few = PointingTrial(num_objects=2, num_right=2)
     assert few.seconds_per_object(Costs()) is None
     assert not few.pays(Costs())
+
+
+def test_an_object_without_a_proposal_is_priced_by_the_quicker_way(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+    with workspace.database.read() as tx:
+        assert cheapest_costs(tx) == Costs()
+    try_pointing(
+        workspace, lambda question: min(true, key=lambda b: math.dist(middle(b), question.point))
+    )
+    with workspace.database.read() as tx:
+        assert cheapest_costs(tx) == replace(Costs(), draw_s=Costs().point_s + Costs().accept_s)
