@@ -118,7 +118,7 @@ def predicted_seconds(now: Situation) -> float:
     known = [  # who hides proposals that cost more than drawing pays no more than for drawing
         (t.num_images, min(t.seconds_per_object, now.by_hand_s))
         for t in now.tunings
-        if t.seconds_per_object
+        if t.seconds_per_object and t.is_kept  # one that was not is luck as much as a plateau
     ]
     if not known:
         shots = max(1, now.least_images_per_class)
