@@ -169,6 +169,9 @@ def effort(
         float, typer.Option("--rename-s", help="To give a right box another class.")
     ] = 2.6,
     point_s: Annotated[float, typer.Option("--point-s", help="To point at an object.")] = 1.9,
+    edge_s: Annotated[
+        float, typer.Option("--edge-s", help="To bring one edge of a box to its place.")
+    ] = 1.75,
     press_s: Annotated[float, typer.Option("--press-s", help="To press Tune or Pre-label.")] = 0.0,
     output: Output = None,
     as_json: AsJson = False,
@@ -199,7 +202,9 @@ def effort(
         most_images=most_images,
         num_first=num_first,
         steps=steps,
-        times=TimeModel(look_s, draw_s, accept_s, reject_s, fix_s, rename_s, point_s, press_s),
+        times=TimeModel(
+            look_s, draw_s, accept_s, reject_s, fix_s, rename_s, point_s, edge_s, press_s
+        ),
     )
     with progress_bar("Ways") as on_progress:
         done = measure_effort(wanted, output=output, on_progress=on_progress)

@@ -107,6 +107,24 @@ def test_pointing_costs_a_click_and_what_follows() -> None:
     assert done.boxes == 3
 
 
+def test_one_edge_costs_a_verdict_and_a_quarter_of_a_drawing() -> None:
+    done = Actions(edges=1, points=1, edged=1)
+    assert done.seconds(TimeModel()) == pytest.approx(2 * (1.0 + 7.0 / 4) + 1.9)
+    assert (done.boxes, done.corrected, done.pointed) == (2, 1, 1)
+
+
+def test_one_edge_is_brought_where_that_is_enough(truth: TruthSet) -> None:
+    image = truth.images[0]
+    x1, y1, x2, y2 = image.objects[0].box
+    wide, high = x2 - x1, y2 - y1
+    short = (x1, y1, x2 - 0.4 * wide, y2)
+    mended = CAREFUL.bring_edge(image, 0, short)
+    assert mended is not None
+    assert mended[:2] == (x1, y1)
+    assert intersection_over_union(mended, image.objects[0].box) >= 0.75
+    assert CAREFUL.bring_edge(image, 0, (x1 + 0.3 * wide, y1, x2, y2 - 0.3 * high)) is None
+
+
 def test_a_right_box_of_another_class_costs_a_verdict_and_a_key() -> None:
     done = Actions(renames=2)
     assert done.seconds(TimeModel()) == pytest.approx(2 * (1.0 + 1.35 + 0.28), abs=0.1)

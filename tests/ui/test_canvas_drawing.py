@@ -241,3 +241,19 @@ def test_a_drag_still_draws_while_pointing(user: CanvasUser, server: Server) -> 
 
 def middle(box: Box) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def test_an_edge_comes_to_the_pointer_by_a_key_or_a_click(user: CanvasUser, server: Server) -> None:
+    user.draw((100, 100, 200, 180), digit=1)
+    user.hover(260, 150)  # beyond the right edge
+    user.press("w")
+    assert only_box(user, server) == pytest.approx([100, 100, 260, 180], abs=1)
+    user.hover(150, 120)  # within, next to the upper edge
+    user.press("w")
+    assert only_box(user, server) == pytest.approx([100, 120, 260, 180], abs=1)
+    user.page.keyboard.down("Control")
+    user.click(60, 150)
+    user.page.keyboard.up("Control")
+    assert only_box(user, server) == pytest.approx([60, 120, 260, 180], abs=1)
+    user.press("Control+z")
+    assert only_box(user, server) == pytest.approx([100, 120, 260, 180], abs=1)

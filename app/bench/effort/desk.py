@@ -107,7 +107,6 @@ class Desk:
                 self._did(accepts=1)
                 self._accept(match.proposal)
             else:
-                self._did(renames=int(match.is_placed), fixes=int(not match.is_placed))
                 self._correct(match)
 
     def _turn_down(self, image_id: int) -> None:
@@ -145,13 +144,18 @@ class Desk:
         found = self.answers(question)
         overlap = intersection_over_union(found, true.box)
         is_exact, is_close = overlap >= self.person.accept_iou, overlap >= self.person.fix_iou
-        times = self._times
-        then = times.accept_s if is_exact else times.fix_s if is_close else times.draw_s
-        self._seconds_pointing.append(times.point_s + then)
-        self._did(points=1, taken=int(is_exact), mended=int(is_close and not is_exact))
+        edged = self.person.bring_edge(self._image, index, found) if is_close else None
+        did = Actions(points=1)
+        if is_exact:
+            did += Actions(taken=1)
+        elif is_close:
+            did += Actions(mended=int(edged is None), edged=int(edged is not None))
+        self.actions += did
+        in_vain = Actions(draws=int(not is_close))
+        self._seconds_pointing.append((did + in_vain).seconds(self._times))
         if is_exact:
             return found
-        return self.person.draw(self._image, index) if is_close else None
+        return (edged or self.person.draw(self._image, index)) if is_close else None
 
     def _shown(self, image_id: int) -> list[Shown]:
         document = labelling.image_document(self.workspace, image_id)
@@ -165,13 +169,21 @@ class Desk:
         review.accept(self.workspace, proposal.id, uid=uid, author=AUTHOR, at=self.now)
 
     def _correct(self, match: Match) -> None:
+        """Give a proposal its class, bring one edge of it, or draw it anew, whichever is enough."""
+        box = match.proposal.box
+        if match.is_placed:
+            self._did(renames=1)
+        else:
+            edged = (
+                self.person.bring_edge(self._image, match.index, box) if match.is_named else None
+            )
+            self._did(edges=int(edged is not None), fixes=int(edged is None))
+            box = edged or self.person.draw(self._image, match.index)
         review.correct(
             self.workspace,
             match.proposal.id,
             uid=f"corrected-{match.proposal.id}",
-            box=match.proposal.box
-            if match.is_placed
-            else self.person.draw(self._image, match.index),
+            box=box,
             category_id=self.class_ids[self._image.objects[match.index].label],
             author=AUTHOR,
             at=self.now,
@@ -182,14 +194,16 @@ class Desk:
 
     def _record(self, image_id: int, before: Actions) -> None:
         times, did = self._times, self.actions - before
-        in_vain = did.points - did.taken - did.mended
+        in_vain = did.points - did.pointed
         spent = (
             ("drawn", in_vain, times.point_s + times.draw_s),
             ("drawn", did.draws - in_vain, times.draw_s),
             ("pointed", did.taken, times.point_s + times.accept_s),
             ("pointed", did.mended, times.point_s + times.fix_s),
+            ("pointed", did.edged, times.point_s + times.accept_s + times.edge_s),
             ("accepted", did.accepts, times.accept_s),
             ("corrected", did.fixes, times.fix_s),
+            ("corrected", did.edges, times.accept_s + times.edge_s),
             ("corrected", did.renames, times.rename_s),
             ("rejected", did.rejects, times.reject_s),
         )

@@ -48,6 +48,14 @@ class Person:
                 return x1, y1, x2, y2
         return true
 
+    def bring_edge(self, image: TrueImage, index: int, box: Box) -> Box | None:
+        """A loose box after one edge of it was brought to where this person draws it; None when that is not enough."""
+        true, (left, top, right, bottom) = image.objects[index].box, self.draw(image, index)
+        x1, y1, x2, y2 = box
+        mended = [(left, y1, x2, y2), (x1, top, x2, y2), (x1, y1, right, y2), (x1, y1, x2, bottom)]
+        best = max(mended, key=lambda b: intersection_over_union(b, true))
+        return best if intersection_over_union(best, true) >= self.accept_iou else None
+
     def point(self, image: TrueImage, index: int) -> tuple[float, float]:
         """Where this person points to mean an object."""
         (x1, y1, x2, y2), chance = image.objects[index].box, self._chance("point", image, index)

@@ -112,8 +112,8 @@ def _cells(rows: Sequence[Row], hand: Mapping[int, float]) -> Iterable[str]:
     yield _spread(shares, " %")
     yield f"{mean(row.boxes_per_hour for row in rows):.0f}"
     yield _spread([100 * row.actions.untouched for row in rows], " %")
-    yield f"{100 * mean(row.actions.fixes + row.actions.renames for row in rows) / boxes:.0f} %"
-    yield f"{100 * mean(row.actions.taken + row.actions.mended for row in rows) / boxes:.0f} %"
+    yield f"{100 * mean(row.actions.corrected for row in rows) / boxes:.0f} %"
+    yield f"{100 * mean(row.actions.pointed for row in rows) / boxes:.0f} %"
     yield f"{100 * mean(row.actions.draws for row in rows) / boxes:.0f} %"
     yield f"{mean(row.actions.rejects for row in rows):.0f}"
     adopted = mean(sum(t.is_adopted for t in row.tunings) for row in rows)
@@ -181,6 +181,9 @@ def _other_times(rows: Sequence[Row], times: TimeModel) -> str:
         "as above": times,
         f"a verdict takes {PUBLISHED_VERDICT_S:g} s": verdicts,
         "another class costs as much as a correction": replace(times, rename_s=times.fix_s),
+        "one edge costs as much as a correction": replace(
+            times, edge_s=times.fix_s - times.accept_s
+        ),
         f"pressing Tune or Pre-label takes {KEYSTROKE_PRESS_S:g} s": replace(
             times, press_s=KEYSTROKE_PRESS_S
         ),

@@ -38,6 +38,10 @@ SOURCES: Mapping[str, str] = {
         "a verdict, one thought of 1.35 s and one key of .28 s by the keystroke-level model (Card et al. 1983): "
         "the box is right, its class is not, and a digit gives it another"
     ),
+    "edge_s": (
+        "a quarter of a drawing, as cited above: one of its four clicks; it comes on top of a verdict, where one edge "
+        "of a box is wrong and is brought to the pointer"
+    ),
     "press_s": "for each Tune and each Pre-label; nought in what was promised, so it has a column of its own",
     "fix_s": "our assumption: two edges and perhaps the class; more than a verdict, less than a new box",
 }
@@ -54,6 +58,7 @@ class TimeModel:
     fix_s: float = 4.0
     rename_s: float = 2.6
     point_s: float = 1.9
+    edge_s: float = 1.75
     press_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -74,6 +79,8 @@ class Actions:
     draws: int = 0
     accepts: int = 0
     fixes: int = 0
+    edges: int = 0
+    """Proposals of which one edge was brought to its place."""
     renames: int = 0
     rejects: int = 0
     points: int = 0
@@ -81,6 +88,8 @@ class Actions:
     """Of the points: where the box that showed was taken as it was."""
     mended: int = 0
     """Of the points: where it was taken and corrected."""
+    edged: int = 0
+    """Of the points: where it was taken and one edge of it brought to its place."""
     presses: int = 0
     """Of Tune and of Pre-label."""
 
@@ -97,7 +106,17 @@ class Actions:
     @property
     def boxes(self) -> int:
         """Boxes that these actions left behind."""
-        return self.draws + self.accepts + self.fixes + self.renames + self.taken + self.mended
+        return self.draws + self.accepts + self.corrected + self.pointed
+
+    @property
+    def corrected(self) -> int:
+        """Proposals that were taken after a change."""
+        return self.fixes + self.edges + self.renames
+
+    @property
+    def pointed(self) -> int:
+        """Boxes that a click found."""
+        return self.taken + self.mended + self.edged
 
     @property
     def untouched(self) -> float:
@@ -115,5 +134,6 @@ class Actions:
             + self.points * times.point_s
             + self.taken * times.accept_s
             + self.mended * times.fix_s
+            + (self.edges + self.edged) * (times.accept_s + times.edge_s)
             + self.presses * times.press_s
         )

@@ -1,7 +1,7 @@
 // Every command that a key can mean, by the names of keymap.js.
 
 import { pickClass, goToImage, writeComment } from "./dialogs.js";
-import { chooseDigit, copyFromPrevious, duplicate, nudge, pull, remove } from "./editing.js";
+import { bringEdge, chooseDigit, copyFromPrevious, duplicate, nudge, pull, remove } from "./editing.js";
 import { openTab } from "./page.js";
 import { accept, acceptAll, reject, setMinScore, toggleProposals, togglePeek } from "./judging.js";
 import { WAYS } from "./tools.js";
@@ -60,6 +60,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
       const kept = localStorage.getItem(WAY_STORE);
       setWay(WAYS.includes(kept) ? kept : "drag");
     },
+    edge: () => bringEdge(session, session.pointer),
     pick: () => pickClass(host, session),
     duplicate: () => duplicate(session, DUPLICATE_PX / stage.view.scale),
     copyPrevious: () => copyFromPrevious(session),

@@ -1,7 +1,7 @@
 // What a person does to boxes: draw, move, resize, copy, delete, and give them a class.
 
 import { postJson } from "./api.js";
-import { clipped, height, intersectionOverUnion, isLargeEnough, isSame, moved, resized, SMALLEST_PX, width } from "./geometry.js";
+import { clipped, height, intersectionOverUnion, isLargeEnough, isSame, moved, resized, SMALLEST_PX, width, withEdgeAt } from "./geometry.js";
 import { changing, correcting, creating, deleting, stateOf, together } from "./model.js";
 import { newUid } from "./dom.js";
 import { reject } from "./judging.js";
@@ -53,6 +53,16 @@ export function pull(session, handle, dx, dy) {
   if (!item) return;
   const box = resized(item.box, handle, dx, dy, session.state.image);
   changeBox(session, item.key, box, { tag: `${handle} ${item.key}` });
+}
+
+/** The edge of the selected box that is meant comes to {x, y}. */
+export function bringEdge(session, point) {
+  const item = session.selected;
+  if (!item || !point) {
+    session.say("Select a box first (Tab, or click it), and put the pointer where an edge of it should be.");
+    return;
+  }
+  changeBox(session, item.key, withEdgeAt(item.box, point, session.state.image));
 }
 
 export function remove(session) {

@@ -72,6 +72,20 @@ export function resized(box, handle, dx, dy, size) {
   return out;
 }
 
+/** The edge that somebody means who points at where it should be: beyond the box the one that is farthest off, within
+ * it the nearest. */
+export function edgeMeant(box, { x, y }) {
+  const beyond = { w: box[0] - x, n: box[1] - y, e: x - box[2], s: y - box[3] }; // negative within
+  return Object.keys(beyond).reduce((a, b) => (beyond[b] > beyond[a] ? b : a));
+}
+
+/** With that edge at the point. */
+export function withEdgeAt(box, point, size) {
+  const edge = edgeMeant(box, point);
+  const [x, y] = [edge === "e" ? box[2] : box[0], edge === "s" ? box[3] : box[1]];
+  return resized(box, edge, point.x - x, point.y - y, size);
+}
+
 /** Where the eight handles are: [[name, x, y], ...]. */
 export function handles(box) {
   const mx = (box[0] + box[2]) / 2;

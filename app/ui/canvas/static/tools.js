@@ -4,12 +4,13 @@
 //   outline or label of another box: take and move it
 //   anywhere else: a drag draws a new box, a click selects what lies there (again: the next one below)
 //   space + drag, middle or right button: pan      Shift + drag: draw, whatever lies there
+//   Ctrl or Cmd + click: the edge of the selected box that is meant comes here
 //   with four points (extreme clicking): each click is an outermost point of the object, the fourth makes the box
 //   pointing: a click on an object makes its box (in the middle of a box it selects that one); a drag still draws
 //
 // Near the border of the image boxes snap to it; Alt keeps them off.
 
-import { changeBox, draw } from "./editing.js";
+import { bringEdge, changeBox, draw } from "./editing.js";
 import {
   area, around, clipped, contains, cursorOf, docked, fromCorners, handleAt, isOnOutline, moved, resized, snapped,
 } from "./geometry.js";
@@ -94,7 +95,10 @@ export class PointerTool {
     const point = this.#point(event);
     this.stage.setPointerCapture(event.pointerId);
     if (event.button !== 0 || this.isSpaceDown) this.drag = { kind: "pan", last: point };
-    else this.drag = { ...this.#intent(point, event.shiftKey), from: point };
+    else {
+      const isForEdge = (event.ctrlKey || event.metaKey) && this.session.selected !== null;
+      this.drag = { ...this.#intent(point, event.shiftKey), from: point, isForEdge };
+    }
     if (this.drag.kind === "pan") this.#setCursor("grabbing");
   }
 
@@ -186,7 +190,8 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
+    if (!drag.isMoving && drag.isForEdge) bringEdge(this.session, drag.from);
+    else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
     else if (!drag.isMoving && drag.kind !== "resize" && this.#isPointed(drag.from)) this.pointing.at(drag.from);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {
