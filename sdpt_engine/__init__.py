@@ -26,7 +26,7 @@ from sdpt_engine.types import (
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones import load_detector
-    from sdpt_engine.bundle import PromptBundle, edges_of
+    from sdpt_engine.bundle import PromptBundle, edges_of, namer_of
     from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
     from sdpt_engine.interchange import from_detections, to_detections
@@ -71,6 +71,7 @@ __all__ = [
     "learn_names",
     "load_detector",
     "load_image_upright",
+    "namer_of",
     "predict_each",
     "start_helps",
     "start_of_edges",
@@ -91,6 +92,7 @@ _WHERE = {
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
     "edges_of": "sdpt_engine.bundle",
+    "namer_of": "sdpt_engine.bundle",
     "Surroundings": "sdpt_engine.second_look.pointing",
     "UsualSize": "sdpt_engine.second_look.pointing",
     "box_at": "sdpt_engine.second_look.pointing",

@@ -180,6 +180,18 @@ def load_bundle(folder: Path) -> PromptBundle:
         ) from error
 
 
+def namer_of(folder: Path | None, device: str) -> Namer | None:
+    """What a saved bundle learnt of how classes look; None where it learnt nothing. Raises BundleDamagedError."""
+    if folder is None or not (folder / NAMES_NAME).exists():
+        return None
+    try:
+        return Namer(_read_tensors(folder / NAMES_NAME), load_encoder(resolve_device(device)))
+    except ValueError as error:
+        raise BundleDamagedError(
+            f"'{folder / NAMES_NAME}' holds other names: {error}. Tune again."
+        ) from error
+
+
 def edges_of(folder: Path | None, device: str) -> EdgeFinder:
     """What a saved bundle learnt of edges; the start, where it learnt nothing or no bundle is given.
 

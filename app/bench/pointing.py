@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,9 @@ from storage.types import Box
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
     from sdpt_engine.second_look.edges.finder import EdgeFinder
+    from sdpt_engine.second_look.names.namer import Namer
+    from sdpt_engine.second_look.pointing import Worths
+    from sdpt_engine.types import Pixels
 
 _HELD_OUT_SHARE = 0.3  # as the app holds out
 _MIN_SCORE = 0.01
@@ -62,7 +66,7 @@ def measure(
     sides = _sides(chosen, labelled)
     start = sdpt_engine.edges_of(None, "cpu")
     plain = sdpt_engine.Predictor(detector, labelled.classes, min_score=_MIN_SCORE)
-    yield from _clicked(labelled, "before", plain, start, sides, seed=config.seed)
+    yield from _clicked(labelled, "before", plain, start, None, sides, seed=config.seed)
     number = round(len(chosen) * (1 - _HELD_OUT_SHARE))
     train, held_out = chosen[:number], chosen[number:]
     result = sdpt_engine.tune(detector, train, held_out, config, categories=labelled.classes)
@@ -72,8 +76,9 @@ def measure(
     result = sdpt_engine.learn_names(detector, result, train, seed=config.seed)
     tuned = sdpt_engine.Predictor(detector, labelled.classes, result.bundle, min_score=_MIN_SCORE)
     with tempfile.TemporaryDirectory() as folder:
-        edges = sdpt_engine.edges_of(result.bundle.save(Path(folder) / "bundle"), "cpu")
-    yield from _clicked(labelled, "after", tuned, edges, sides, seed=config.seed)
+        saved = result.bundle.save(Path(folder) / "bundle")
+        edges, namer = sdpt_engine.edges_of(saved, "cpu"), sdpt_engine.namer_of(saved, "cpu")
+    yield from _clicked(labelled, "after", tuned, edges, namer, sides, seed=config.seed)
 
 
 def _clicked(
@@ -81,6 +86,7 @@ def _clicked(
     state: str,
     predictor: sdpt_engine.Predictor,
     edges: EdgeFinder,
+    namer: Namer | None,
     sides: Sequence[Sides],
     *,
     seed: int,
@@ -99,7 +105,8 @@ def _clicked(
             class_id = labelled.classes[int(example.labels[index])].id
             size = sdpt_engine.UsualSize(*usual_size(sides, class_id, size_wh=found.size_wh))
             began = time.perf_counter()
-            box = sdpt_engine.box_at(edges, pixels, point, size, known)
+            likely = None if namer is None else partial(_chance, namer, pixels, class_id)
+            box = sdpt_engine.box_at(edges, pixels, point, size, known, likely=likely)
             seconds += time.perf_counter() - began
             overlaps["click"].append(intersection_over_union(_box(box), true))
             there = _surest_at(found, point)
@@ -117,6 +124,10 @@ def _clicked(
             near=sum(FOUND_IOU <= o < GOOD_IOU for o in found_by) / max(1, number),
             seconds=seconds / max(1, number) if way == "click" else 0.0,
         )
+
+
+def _chance(namer: Namer, pixels: Pixels, class_id: int, boxes: Boxes) -> Worths:
+    return namer.chance_of(pixels, boxes, class_id)
 
 
 def _sides(examples: Sequence[Example], labelled: LabelledSet) -> list[Sides]:

@@ -1,4 +1,4 @@
-"""Finds the box at a click. Holds what the next click needs again: the edges in use, the newest pictures."""
+"""Finds the box at a click. Holds what the next click needs again: the prompt in use, the newest pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.pointing.question import Question
 from storage.types import Box
 
 if TYPE_CHECKING:
-    from sdpt_engine.second_look.edges.finder import EdgeFinder
+    from sdpt_engine.second_look.pointing import Worths
     from sdpt_engine.types import Boxes, Pixels
 
 _DEVICE = "cpu"  # a click needs little, and the GPU may be tuning
@@ -23,15 +23,22 @@ class Answers:
     """An `Ask` that works in this process."""
 
     def __init__(self) -> None:
-        self._bundle: str | None = None
-        self._finder = sdpt_engine.edges_of(None, _DEVICE)
+        self._use(None)
         self._pictures: dict[str, Pixels] = {}
 
     def __call__(self, question: Question) -> Box:
         """Raises ImageUnreadableError, BundleDamagedError."""
+        if question.bundle != self._bundle:
+            self._use(question.bundle)
+        pixels, namer = self._picture(question.image), self._namer
+
+        def likely(boxes: Boxes) -> Worths:
+            assert namer is not None, "else it is not asked"
+            return namer.chance_of(pixels, boxes, question.category_id)
+
         box = sdpt_engine.box_at(
-            self._edges(question.bundle),
-            self._picture(question.image),
+            self._edges,
+            pixels,
             question.point,
             sdpt_engine.UsualSize(*question.size),
             sdpt_engine.Surroundings(
@@ -39,15 +46,16 @@ class Answers:
                 scores=np.array(question.scores, np.float32),
                 taken=_boxes(question.taken),
             ),
+            likely=None if namer is None else likely,
         )
         x1, y1, x2, y2 = map(float, box)
         return x1, y1, x2, y2
 
-    def _edges(self, bundle: str | None) -> EdgeFinder:
-        if bundle != self._bundle:
-            folder = None if bundle is None else Path(bundle)
-            self._finder, self._bundle = sdpt_engine.edges_of(folder, _DEVICE), bundle
-        return self._finder
+    def _use(self, bundle: str | None) -> None:
+        folder = None if bundle is None else Path(bundle)
+        self._edges = sdpt_engine.edges_of(folder, _DEVICE)
+        self._namer = sdpt_engine.namer_of(folder, _DEVICE)
+        self._bundle = bundle
 
     def _picture(self, path: str) -> Pixels:
         if path not in self._pictures:

@@ -27,6 +27,7 @@ def read(line: str) -> Question:
         image=document["image"],
         bundle=document["bundle"],
         point=tuple(document["point"]),
+        category_id=document["category_id"],
         size=Size(*document["size"]),
         found=tuple(map(tuple, document["found"])),
         scores=tuple(document["scores"]),

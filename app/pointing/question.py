@@ -17,15 +17,16 @@ _MOST_FOUND = 100
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Where are the edges of the object at `point` (x, y)? Pixels of the upright image throughout.
+    """Where are the edges of the object of this class at `point` (x, y)? Pixels of the upright image throughout.
 
-    `bundle`: the folder of the prompt in use, which may know a person's edges. `found` with `scores`: what was proposed
-    here and nobody has judged, shown or not. `taken`: the objects that have their box.
+    `bundle`: the folder of the prompt in use, which may know a person's edges and classes. `found` with `scores`: what
+    was proposed here and nobody has judged, shown or not. `taken`: the objects that have their box.
     """
 
     image: str
     bundle: str | None
     point: tuple[float, float]
+    category_id: int
     size: Size
     found: tuple[Box, ...] = ()
     scores: tuple[float, ...] = ()
@@ -75,6 +76,7 @@ def known_of(
         image=str(workspace.image_path(image.relative_path)),
         bundle=None if folder is None else str(workspace.state_dir / folder),
         point=point,
+        category_id=category_id,
         size=usual_size(sides, category_id, size_wh=(image.width, image.height)),
         found=tuple(p.box for p in found[:_MOST_FOUND]),
         scores=tuple(p.score for p in found[:_MOST_FOUND]),

@@ -1,12 +1,14 @@
 """A click on an object in, the box around it out.
 
 Boxes of a usual size around the click, smaller ones and larger ones, and what a detector found there are tightened
-until they hardly move. Of the places where they come to rest, the one is taken whose edges are clear, whose middle was
-clicked on, whose size is usual, and which the detector supports.
+until they hardly move. Of the places where they come to rest, the one is best whose edges are clear, whose middle was
+clicked on, whose size is usual, which the detector supports, and which shows the class that is meant. What lies about
+there too is averaged with it: two looks at one edge are better than one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,15 +20,19 @@ from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.types import Boxes, Pixels
 
 Worths = NDArray[np.float32]
+Likely = Callable[[Boxes], Worths]
 
 _SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)  # of the usual size
 _ROUNDS = 3
+_FIRST_ROUND = 1  # from which on boxes count: the first look is still led by where it started
+_ABOUT_THERE_IOU = 0.6
 _MOST_FOUND = 3  # boxes of the detector that are tried too
 _NEAR = 0.2  # of a side: how far from the middle of what they mean people click
 _UNSUPPORTED = 0.1  # where a detector found nothing, it may have overlooked an object
 _SAME_IOU = 0.5
 _TAKEN = 0.05  # of its worth is left to a box whose object has one already
-_LEAST_SCATTER = 0.01
+_LEAST_UNCLEAR = 0.01
+_LEAST_LIKELY = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +59,32 @@ def box_at(
     point: tuple[float, float],
     size: UsualSize,
     known: Surroundings,
+    *,
+    likely: Likely | None = None,
 ) -> Boxes:
-    """The box [4] of the object whose middle is about at `point` (x, y in pixels), within the image."""
+    """The box [4] of the object whose middle is about at `point` (x, y in pixels), within the image.
+
+    `likely` says of boxes [N, 4] how likely they show the class that is meant, [N] in 0..1.
+    """
     at = np.array(point, np.float32)
     height, width = pixels.shape[:2]
     limits = np.array([width, height] * 2, np.float32)
     boxes = np.concatenate((_around(at, size), _found_at(at, known))).clip(0, limits)
-    before, spread = boxes, np.ones(len(boxes), np.float32)
+    rounds: list[tuple[Boxes, Worths]] = []
     for _ in range(_ROUNDS):
         before = boxes
-        boxes, spread = finder.look(pixels, boxes)
-    is_at_rest = _overlaps(before, boxes).diagonal()
-    worth = is_at_rest / np.maximum(spread, _LEAST_SCATTER)
-    worth *= _nearness(boxes, at) * _usualness(boxes, size) * _support(boxes, known)
-    best: Boxes = boxes[int(worth.argmax())]
-    return best
+        boxes, unclear = finder.look(pixels, boxes)
+        is_at_rest = _overlaps(before, boxes).diagonal()
+        clear = is_at_rest / np.maximum(unclear, _LEAST_UNCLEAR)
+        rounds.append((boxes, clear.astype(np.float32)))
+    tried = np.concatenate([boxes for boxes, _ in rounds[_FIRST_ROUND:]])
+    worth = np.concatenate([clear for _, clear in rounds[_FIRST_ROUND:]])
+    worth *= _nearness(tried, at) * _usualness(tried, size) * _support(tried, known)
+    if likely is not None:
+        worth *= np.sqrt(np.maximum(likely(tried), _LEAST_LIKELY))
+    worth *= _overlaps(tried, tried[[int(worth.argmax())]])[:, 0] >= _ABOUT_THERE_IOU
+    mean: Boxes = (worth[:, None] * tried).sum(axis=0) / worth.sum()
+    return mean
 
 
 def _around(at: NDArray[np.float32], size: UsualSize) -> Boxes:

@@ -116,7 +116,9 @@ def test_sizes_that_differ_make_the_guess_less_sure() -> None:
 
 
 def test_a_question_survives_the_way_to_the_other_process() -> None:
-    asked = Question("a b.png", None, (1.5, 2.0), Size(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,))
+    asked = Question(
+        "a b.png", None, (1.5, 2.0), 7, Size(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,)
+    )
     assert read(written(asked)) == asked
 
 
@@ -131,7 +133,7 @@ def test_another_process_answers_and_is_started_again_when_it_died(workspace: Wo
         assert ask(asked) == first
         assert ask.pid not in (None, pid)
         with pytest.raises(PointingError, match=r"gone\.png"):
-            ask(Question("gone.png", None, (5.0, 5.0), Size(10.0, 10.0, 0.5)))
+            ask(Question("gone.png", None, (5.0, 5.0), 1, Size(10.0, 10.0, 0.5)))
         assert ask(asked) == first
     assert ask.pid is None
 

@@ -49,6 +49,12 @@ class Namer:
         ids: list[int] = self.tensors["class_ids"].tolist()
         return ids
 
+    def chance_of(self, pixels: Pixels, boxes: Boxes, class_id: int) -> NDArray[np.float32]:
+        """That each box shows this class [N]; 1 for all when the class is not known."""
+        if class_id not in self.class_ids:
+            return np.ones(len(boxes), np.float32)
+        return self.chances(pixels, boxes)[:, self.class_ids.index(class_id)]
+
     @torch.no_grad()
     def chances(self, pixels: Pixels, boxes: Boxes) -> Chances:
         """The chance that each box shows each class it knows, or (last) none of them: [N, K + 1], sums of 1."""
