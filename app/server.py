@@ -9,7 +9,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -144,7 +144,8 @@ def serve(workspace: Workspace, settings: Settings, *, on_open: Callable[[str], 
             fiftyone = fiftyone_service(workspace, settings)
             pointing = PointingService(workspace)
             app = create_app(workspace, settings, fiftyone, pointing)
-            with _terminated_in_order(), _worker(workspace, settings), fiftyone, pointing:
+            with _terminated_in_order(), _worker(workspace, settings), fiftyone, closing(pointing):
+                pointing.start_trials()
                 if settings.opens_fiftyone:
                     _open_fiftyone(fiftyone)
                 _Server(app, url, settings, on_open).run(sockets=[listener])

@@ -24,13 +24,13 @@ class Answers:
 
     def __init__(self) -> None:
         self._use(None)
-        self._pictures: dict[str, Pixels] = {}
+        self._pictures: dict[str, Pixels] = {}  # by sha256
 
     def __call__(self, question: Question) -> Box:
         """Raises ImageUnreadableError, BundleDamagedError."""
         if question.bundle != self._bundle:
             self._use(question.bundle)
-        pixels, namer = self._picture(question.image), self._namer
+        pixels, namer = self._picture(question), self._namer
 
         def likely(boxes: Boxes) -> Worths:
             assert namer is not None, "else it is not asked"
@@ -57,12 +57,13 @@ class Answers:
         self._namer = sdpt_engine.namer_of(folder, _DEVICE)
         self._bundle = bundle
 
-    def _picture(self, path: str) -> Pixels:
-        if path not in self._pictures:
+    def _picture(self, question: Question) -> Pixels:
+        if question.sha256 not in self._pictures:
             while len(self._pictures) >= _PICTURES:
                 del self._pictures[next(iter(self._pictures))]
-            self._pictures[path] = sdpt_engine.load_image_upright(Path(path))
-        return self._pictures[path]
+            pixels = sdpt_engine.load_image_upright(Path(question.image))
+            self._pictures[question.sha256] = pixels
+        return self._pictures[question.sha256]
 
 
 def _boxes(boxes: tuple[Box, ...]) -> Boxes:

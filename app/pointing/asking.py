@@ -8,8 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from contextlib import AbstractContextManager
-from types import TracebackType
+from contextlib import suppress
 
 from app.errors import AppError
 from app.pointing.child import written
@@ -26,7 +25,7 @@ class PointingError(AppError):
     """No box was found for a click, for a reason that the text says."""
 
 
-class PointingProcess(AbstractContextManager["PointingProcess"]):
+class PointingProcess:
     """An `Ask` that works in another process, which ends with this one: its input closes then."""
 
     def __init__(self, workspace: Workspace) -> None:
@@ -61,12 +60,8 @@ class PointingProcess(AbstractContextManager["PointingProcess"]):
             finally:
                 self._lock.release()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the child, once it has answered."""
         with self._lock:
             self._is_over = True
             if self._child is not None:
@@ -113,7 +108,8 @@ class PointingProcess(AbstractContextManager["PointingProcess"]):
     def _end(child: subprocess.Popen[str]) -> None:
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # of a question that a dead child never read
+                    pipe.close()
         try:
             child.wait(_GRACE_S)
         except subprocess.TimeoutExpired:

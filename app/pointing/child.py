@@ -25,6 +25,7 @@ def read(line: str) -> Question:
     document = json.loads(line)
     return Question(
         image=document["image"],
+        sha256=document["sha256"],
         bundle=document["bundle"],
         point=tuple(document["point"]),
         category_id=document["category_id"],

@@ -19,11 +19,13 @@ _MOST_FOUND = 100
 class Question:
     """Where are the edges of the object of this class at `point` (x, y)? Pixels of the upright image throughout.
 
+    `image`: its file, whose contents have the `sha256`.
     `bundle`: the folder of the prompt in use, which may know a person's edges and classes. `found` with `scores`: what
     was proposed here and nobody has judged, shown or not. `taken`: the objects that have their box.
     """
 
     image: str
+    sha256: str
     bundle: str | None
     point: tuple[float, float]
     category_id: int
@@ -74,6 +76,7 @@ def known_of(
     folder = adopted.folder if adopted is not None else None
     return Question(
         image=str(workspace.image_path(image.relative_path)),
+        sha256=image.sha256,
         bundle=None if folder is None else str(workspace.state_dir / folder),
         point=point,
         category_id=category_id,

@@ -4,11 +4,8 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
 from app.effort import measured_costs
 from app.errors import AppError
@@ -20,6 +17,7 @@ from sdpt_engine.errors import EngineError
 from storage import annotations, images, pointing_trials
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
+from storage.errors import StorageError
 from storage.pointing_trials import ImageTrial
 from storage.types import Annotation, Box, Image, Origin
 
@@ -136,27 +134,22 @@ def _tried(asked: list[tuple[Question, Box]], ask: Ask) -> ImageTrial:
     return ImageTrial(len(overlaps), num_right, num_found - num_right)
 
 
-class Trials(AbstractContextManager["Trials"]):
-    """Tries finished images in the background, once a person has paused."""
+class Trials:
+    """Tries finished images in the background, once a person has paused; from `start` to `close`."""
 
     def __init__(self, workspace: Workspace, ask: Ask) -> None:
         self._workspace, self._ask = workspace, ask
         self._is_wanted, self._is_over = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="pointing-trials", daemon=True)
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         self._thread.start()
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
         self._is_over.set()
         self._is_wanted.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def want(self) -> None:
         """An image was finished."""
@@ -168,4 +161,10 @@ class Trials(AbstractContextManager["Trials"]):
             if self._is_over.wait(_QUIET_S):
                 return
             if not self._is_wanted.is_set():
-                try_pointing(self._workspace, self._ask, should_stop=self._is_over.is_set)
+                self._try()
+
+    def _try(self) -> None:
+        try:
+            try_pointing(self._workspace, self._ask, should_stop=self._is_over.is_set)
+        except StorageError as error:  # the next image that is finished brings another try
+            log.warning("pointing was not tried: %s", error)

@@ -33,6 +33,7 @@ _SAME_IOU = 0.5
 _TAKEN = 0.05  # of its worth is left to a box whose object has one already
 _LEAST_UNCLEAR = 0.01
 _LEAST_LIKELY = 0.001
+_MOST_OFF = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +105,20 @@ def _nearness(boxes: Boxes, at: NDArray[np.float32]) -> Worths:
     """1 in the middle of a box, next to 0 at its edges."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
     off = (at - (boxes[:, :2] + boxes[:, 2:]) / 2) / sides
-    near: Worths = np.exp(-(off**2).sum(axis=1) / _NEAR**2).astype(np.float32)
-    return near
+    return _normal((off**2).sum(axis=1) / _NEAR**2)
 
 
 def _usualness(boxes: Boxes, size: UsualSize) -> Worths:
     """1 for a box of the usual size; a root of the normal density, since both sides change together."""
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 1.0)
     off = np.log(sides) - np.log((size.width, size.height))
-    usual: Worths = np.exp(-(off**2).mean(axis=1) / (4 * size.scatter**2)).astype(np.float32)
-    return usual
+    return _normal((off**2).mean(axis=1) / (4 * size.scatter**2))
+
+
+def _normal(off: Worths) -> Worths:
+    """exp(-off), never nought: of boxes that are all bad one is the least so."""
+    worth: Worths = np.exp(-np.minimum(off, _MOST_OFF)).astype(np.float32)
+    return worth
 
 
 def _support(boxes: Boxes, known: Surroundings) -> Worths:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def test_sizes_that_differ_make_the_guess_less_sure() -> None:
 
 def test_a_question_survives_the_way_to_the_other_process() -> None:
     asked = Question(
-        "a b.png", None, (1.5, 2.0), 7, Size(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,)
+        "a b.png", "5ha", None, (1.5, 2.0), 7, Size(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,)
     )
     assert read(written(asked)) == asked
 
@@ -125,7 +126,7 @@ def test_a_question_survives_the_way_to_the_other_process() -> None:
 def test_another_process_answers_and_is_started_again_when_it_died(workspace: Workspace) -> None:
     draw_discs(workspace, 2)
     asked = question_at(workspace, 3, middle(discs(2)[1][0]), category_id=1)
-    with PointingProcess(workspace) as ask:
+    with closing(PointingProcess(workspace)) as ask:
         first, pid = ask(asked), ask.pid
         assert intersection_over_union(first, tuple(map(float, discs(2)[1][0]))) > 0.75
         assert pid is not None
@@ -133,7 +134,7 @@ def test_another_process_answers_and_is_started_again_when_it_died(workspace: Wo
         assert ask(asked) == first
         assert ask.pid not in (None, pid)
         with pytest.raises(PointingError, match=r"gone\.png"):
-            ask(Question("gone.png", None, (5.0, 5.0), 1, Size(10.0, 10.0, 0.5)))
+            ask(Question("gone.png", "", None, (5.0, 5.0), 1, Size(10.0, 10.0, 0.5)))
         assert ask(asked) == first
     assert ask.pid is None
 
@@ -145,7 +146,7 @@ def middle(box: object) -> tuple[float, float]:
 
 def test_the_page_gets_the_box_of_a_click_and_nothing_is_stored(workspace: Workspace) -> None:
     settings = Settings(data_dir=workspace.data_dir, port=7860)
-    with PointingService(workspace) as pointing:
+    with closing(PointingService(workspace)) as pointing:
         api = create_api(workspace, settings, pointing=pointing)
         client = TestClient(api, base_url="http://127.0.0.1:7860", headers={"x-sdpt": "test"})
         assert client.post("/sdpt/api/pointing").status_code == 200
@@ -201,7 +202,8 @@ def test_a_picture_that_nobody_can_read_is_tried_in_vain_but_once(workspace: Wor
 
 def test_trials_run_beside_the_server_once_an_image_is_done(workspace: Workspace) -> None:
     true = draw_discs(workspace, 2)
-    with Trials(workspace, lambda _: true[0]) as trials:
+    with closing(Trials(workspace, lambda _: true[0])) as trials:
+        trials.start()
         trials.want()
         while trial_of(workspace) == PointingTrial():
             time.sleep(0.05)

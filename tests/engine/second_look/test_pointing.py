@@ -68,3 +68,27 @@ def test_a_click_in_the_corner_stays_within_the_image(finder: EdgeFinder) -> Non
         x1, y1, x2, y2 = box_at(finder, pixels, point, USUAL, NOTHING)
         assert 0 <= x1 < x2 <= SIZE_WH[0]
         assert 0 <= y1 < y2 <= SIZE_WH[1]
+
+
+def test_a_click_on_nothing_still_gives_a_box(finder: EdgeFinder) -> None:
+    pixels = np.full((SIZE_WH[1], SIZE_WH[0], 3), 128, np.uint8)
+    tiny = UsualSize(3.0, 3.0, 0.02)
+    far = np.array([[0, 0, 300, 200]], np.float32)
+    known = Surroundings(far, np.array([0.9], np.float32), far)
+    x1, y1, x2, y2 = box_at(finder, pixels, (299.0, 199.0), tiny, known)
+    assert np.isfinite([x1, y1, x2, y2]).all()
+    assert x1 < x2
+    assert y1 < y2
+
+
+def test_a_box_that_shows_the_class_is_preferred(finder: EdgeFinder) -> None:
+    pixels, (left, right, *_) = discs(3)
+    between = ((float(left[2]) + float(right[0])) / 2, 55.0)
+    wide = UsualSize(120.0, 120.0, 0.5)
+
+    def on_the_left(boxes: Boxes) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return (boxes[:, 2] < between[0]).astype(np.float32)
+
+    plain = box_at(finder, pixels, between, wide, NOTHING)
+    preferred = box_at(finder, pixels, between, wide, NOTHING, likely=on_the_left)
+    assert preferred[2] <= plain[2]
