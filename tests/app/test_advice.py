@@ -75,12 +75,13 @@ def test_a_first_tune_that_cost_more_than_drawing_does_not_silence_the_next() ->
 
 def test_a_flat_curve_says_stop() -> None:
     flat = (Tuning(10, 50, 2.0, True), Tuning(100, 500, 2.0, True))
-    found = advise(
-        replace(TUNED, num_images_left=60, num_labelled_images=200, tunings=flat, help_s=2.0)
-    )
+    then = replace(TUNED, num_images_left=30, num_labelled_images=200, help_s=2.0)
+    found = advise(replace(then, tunings=flat))
 
     assert found.step is Step.REVIEW
     assert "stop tuning" in found.reason
+    falling = (Tuning(10, 50, 4.0, True), *flat[1:])
+    assert advise(replace(then, tunings=falling)).step is Step.TUNE
 
 
 def test_a_steep_curve_expects_more_of_the_next_tune() -> None:
