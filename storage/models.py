@@ -275,6 +275,7 @@ class PointingTrialRow(Base):
     """What a click at the drawn objects of a finished image would have given; of `num_objects` that were tried."""
 
     __tablename__ = "pointing_trial"
+    __table_args__ = (Index("ix_pointing_trial_at", "at"),)
     image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), primary_key=True)
     at: Mapped[datetime]
     num_objects: Mapped[int]

@@ -53,9 +53,8 @@ class Answers:
 
     def _use(self, bundle: str | None) -> None:
         folder = None if bundle is None else Path(bundle)
-        self._edges = sdpt_engine.edges_of(folder, _DEVICE)
-        self._namer = sdpt_engine.namer_of(folder, _DEVICE)
-        self._bundle = bundle
+        edges, namer = sdpt_engine.edges_of(folder, _DEVICE), sdpt_engine.namer_of(folder, _DEVICE)
+        self._edges, self._namer, self._bundle = edges, namer, bundle  # all of one bundle, or none
 
     def _picture(self, question: Question) -> Pixels:
         if question.sha256 not in self._pictures:

@@ -1,4 +1,4 @@
-"""The server's side: a child that is started at the first click and answers one question at a time."""
+"""The server's side: a child that is started when it is first needed and answers one question at a time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ from storage.types import Box
 
 log = logging.getLogger(__name__)
 _GRACE_S = 3.0
+_LONGEST_S = 30.0  # to start and to answer, beside a tuning that takes all cores
 
 
 class PointingError(AppError):
     """No box was found for a click, for a reason that the text says."""
+
+
+class NoAnswerError(PointingError):
+    """Nobody could say: the next time may be another matter."""
 
 
 class PointingProcess:
@@ -37,15 +42,14 @@ class PointingProcess:
     def __call__(self, question: Question) -> Box:
         """Raises PointingError."""
         with self._lock:
-            if self._is_over:
-                raise PointingError("The app is being closed; draw the box in the next session.")
             reply = self._reply(written(question)) or self._reply(written(question))
-        if not reply:
-            raise PointingError(
-                "The process that answers clicks ended twice. Draw the box; "
+        try:
+            document = json.loads(reply)
+        except json.JSONDecodeError as error:  # "", or half a line: it died over it
+            raise NoAnswerError(
+                "The process that answers clicks ended, or took too long. Draw the box; "
                 f"'{self._log_path}' says what happened."
-            )
-        document = json.loads(reply)
+            ) from error
         if "error" in document:
             raise PointingError(document["error"])
         x1, y1, x2, y2 = document["box"]
@@ -55,15 +59,16 @@ class PointingProcess:
         """Start the child if none runs, without waiting for it."""
         if self._lock.acquire(blocking=False):  # else it is at work
             try:
-                if not self._is_over and self.pid is None:
-                    self._child = self._start()
+                self._running()
             finally:
                 self._lock.release()
 
     def close(self) -> None:
-        """End the child, once it has answered."""
+        """End the child, whatever it is at: it holds nothing."""
+        self._is_over = True
+        if self._child is not None:
+            self._child.kill()
         with self._lock:
-            self._is_over = True
             if self._child is not None:
                 self._end(self._child)
 
@@ -75,11 +80,12 @@ class PointingProcess:
 
     def _reply(self, line: str) -> str:
         """A line of the child, started if need be; "" when it died over the question."""
-        if self._child is None or self._child.poll() is not None:
-            self._child = self._start()
-        question, answer = self._child.stdin, self._child.stdout
+        child = self._running()
+        question, answer = child.stdin, child.stdout
         assert question is not None, "a pipe, see _start"
         assert answer is not None, "a pipe, see _start"
+        too_long = threading.Timer(_LONGEST_S, child.kill)
+        too_long.start()
         try:
             question.write(line + "\n")
             question.flush()
@@ -87,22 +93,36 @@ class PointingProcess:
         except OSError as error:  # the pipe of a child that died
             log.warning("the process that answers clicks is gone: %s", error)
             reply = ""
+        finally:
+            too_long.cancel()
         if not reply:
-            self._end(self._child)
+            self._end(child)
         return reply
 
+    def _running(self) -> subprocess.Popen[str]:
+        if self._is_over:
+            raise NoAnswerError("The app is being closed: no box was made.")
+        if self._child is None or self._child.poll() is not None:
+            self._child = self._start()
+        return self._child
+
     def _start(self) -> subprocess.Popen[str]:
-        with self._log_path.open("ab") as log_file:
-            return subprocess.Popen(
-                [sys.executable, "-m", "app.pointing.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log_file,
-                text=True,
-                encoding="utf-8",
-                env={**CALM_CPU, **os.environ},
-                start_new_session=True,  # Ctrl+C is for the server, which then ends it
-            )
+        try:
+            with self._log_path.open("ab") as log_file:
+                return subprocess.Popen(
+                    [sys.executable, "-m", "app.pointing.child"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log_file,
+                    text=True,
+                    encoding="utf-8",
+                    env={**CALM_CPU, **os.environ},
+                    start_new_session=True,  # Ctrl+C is for the server, which then ends it
+                )
+        except OSError as error:
+            raise NoAnswerError(
+                f"The process that answers clicks cannot be started: {error}. Draw the box."
+            ) from error
 
     @staticmethod
     def _end(child: subprocess.Popen[str]) -> None:

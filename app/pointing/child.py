@@ -37,14 +37,15 @@ def read(line: str) -> Question:
 
 
 def main() -> None:
+    replies, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no answer
     answers = Answers()
     for line in sys.stdin:
         try:
             reply: dict[str, object] = {"box": answers(read(line))}
         except (AppError, EngineError) as error:
             reply = {"error": str(error)}
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
 """What is known when a person clicks on an object: the picture, the class, what was found and what is boxed there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from app.errors import InvalidEditError
 from app.pointing.sizes import Size, usual_size
-from app.showing import shown_on
 from app.workspace import Workspace
 from storage import annotations, bundles, images, predictions, projects
 from storage.database import Transaction
@@ -21,7 +20,7 @@ class Question:
 
     `image`: its file, whose contents have the `sha256`.
     `bundle`: the folder of the prompt in use, which may know a person's edges and classes. `found` with `scores`: what
-    was proposed here and nobody has judged, shown or not. `taken`: the objects that have their box.
+    was proposed here and nobody has judged, shown or not. `taken`: objects that have a box or a proposal already.
     """
 
     image: str
@@ -39,18 +38,24 @@ Ask = Callable[[Question], Box]
 
 
 def question_at(
-    workspace: Workspace, image_id: int, point: tuple[float, float], *, category_id: int
+    workspace: Workspace,
+    image_id: int,
+    point: tuple[float, float],
+    *,
+    category_id: int,
+    taken: Sequence[Box],
 ) -> Question:
-    """For a click of somebody who labels. Raises InvalidEditError for a point outside the image."""
+    """For a click of somebody who labels, and sees the boxes and proposals `taken`.
+
+    Raises InvalidEditError for a point outside the image.
+    """
     with workspace.database.read() as tx:
         image = images.get(tx, image_id)
-        if not (0 <= point[0] < image.width and 0 <= point[1] < image.height):
+        if not (0 <= point[0] <= image.width and 0 <= point[1] <= image.height):
             raise InvalidEditError(
                 f"The point {point[0]:.0f}, {point[1]:.0f} lies outside the image, which is "
                 f"{image.width} x {image.height} pixels. Click on an object in it."
             )
-        human = [annotation.box for annotation in annotations.for_image(tx, image_id)]
-        taken = (*human, *(proposal.box for proposal in shown_on(tx, image_id)))
         return known_of(tx, workspace, image, point, category_id=category_id, taken=taken)
 
 
@@ -61,10 +66,10 @@ def known_of(
     point: tuple[float, float],
     *,
     category_id: int,
-    taken: tuple[Box, ...],
+    taken: Sequence[Box],
     is_trial: bool = False,
 ) -> Question:
-    """A trial knows nothing of the image's own boxes, and of all that was proposed whatever became of it."""
+    """A trial knows all that was proposed, whatever became of it; the image's own boxes say nothing of usual sizes."""
     shown, adopted = projects.get(tx).prelabel_bundle_id, bundles.adopted(tx)
     found = []
     if shown is not None:
@@ -83,5 +88,5 @@ def known_of(
         size=usual_size(sides, category_id, size_wh=(image.width, image.height)),
         found=tuple(p.box for p in found[:_MOST_FOUND]),
         scores=tuple(p.score for p in found[:_MOST_FOUND]),
-        taken=taken,
+        taken=tuple(taken),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.pointing.asking import PointingProcess
 from app.pointing.question import question_at
 from app.pointing.trials import Trials
@@ -10,16 +12,29 @@ from storage.types import Box
 
 
 class PointingService:
-    """Answers from the first click on, until it is closed; trials run from `start_trials` on."""
+    """Answers clicks until it is closed; trials run from `start_trials` on."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._process = PointingProcess(workspace)
         self._trials = Trials(workspace, self._process)
 
-    def box_at(self, image_id: int, point: tuple[float, float], *, category_id: int) -> Box:
-        """The box of what somebody clicked on. Raises InvalidEditError, NotFoundError, PointingError."""
-        question = question_at(self._workspace, image_id, point, category_id=category_id)
+    def box_at(
+        self,
+        image_id: int,
+        point: tuple[float, float],
+        *,
+        category_id: int,
+        taken: Sequence[Box],
+    ) -> Box:
+        """The box of what somebody clicked on, who sees those `taken`.
+
+        Raises InvalidEditError, NotFoundError, PointingError.
+        """
+        self._trials.put_off()
+        question = question_at(
+            self._workspace, image_id, point, category_id=category_id, taken=taken
+        )
         return self._process(question)
 
     def warm_up(self) -> None:

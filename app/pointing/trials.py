@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from time import monotonic
 
 from app.effort import measured_costs
 from app.errors import AppError
 from app.measuring import FOUND_IOU, GOOD_IOU
+from app.pointing.asking import NoAnswerError
 from app.pointing.question import Ask, Question, known_of
 from app.queueing import Costs
 from app.workspace import Workspace
@@ -17,7 +19,6 @@ from sdpt_engine.errors import EngineError
 from storage import annotations, images, pointing_trials
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
-from storage.errors import StorageError
 from storage.pointing_trials import ImageTrial
 from storage.types import Annotation, Box, Image, Origin
 
@@ -76,19 +77,20 @@ def cheapest_costs(tx: Transaction) -> Costs:
 
 
 def try_pointing(workspace: Workspace, ask: Ask, *, should_stop: ShouldStop = lambda: False) -> int:
-    """Try each finished image that was not tried yet, of the newest; how many that were.
+    """Try each finished image that was not tried yet, of the newest; how many were.
 
-    Objects are tried whose box a person drew or pointed at: no proposal had found them. Stops between two images.
+    Objects are tried whose box a person drew or pointed at: no proposal had found them. Stops between two objects, and
+    leaves the image for the next time. Raises NoAnswerError.
     """
     with workspace.database.read() as tx:
         waiting = pointing_trials.untried(tx, limit=_NEWEST)
-    for image_id in waiting:
-        if should_stop():
-            break
+    for number, image_id in enumerate(waiting):
         at = datetime.now(UTC)
         with workspace.database.read() as tx:
             asked = _asked(tx, workspace, images.get(tx, image_id))
-        trial = _tried(asked, ask)
+        trial = _tried(asked, ask, should_stop)
+        if trial is None:
+            return number
         with workspace.database.write() as tx:
             pointing_trials.put(tx, image_id, trial, at)
     return len(waiting)
@@ -123,23 +125,33 @@ def _click(true: Annotation, chance: random.Random, image: Image) -> tuple[float
     return min(max(x, x1), x2, image.width - 1), min(max(y, y1), y2, image.height - 1)
 
 
-def _tried(asked: list[tuple[Question, Box]], ask: Ask) -> ImageTrial:
-    try:
-        overlaps = [intersection_over_union(ask(question), true) for question, true in asked]
-    except (AppError, EngineError) as error:
-        log.warning("pointing was not tried on an image: %s", error)
-        return ImageTrial(0, 0, 0)
+def _tried(
+    asked: list[tuple[Question, Box]], ask: Ask, should_stop: ShouldStop
+) -> ImageTrial | None:
+    """None when stopped."""
+    overlaps = []
+    for question, true in asked:
+        if should_stop():
+            return None
+        try:
+            overlaps.append(intersection_over_union(ask(question), true))
+        except NoAnswerError:
+            raise
+        except (AppError, EngineError) as error:  # of a picture that is gone, say
+            log.warning("pointing was not tried on an image: %s", error)
+            return ImageTrial(0, 0, 0)
     num_right = sum(overlap >= GOOD_IOU for overlap in overlaps)
     num_found = sum(overlap >= FOUND_IOU for overlap in overlaps)
     return ImageTrial(len(overlaps), num_right, num_found - num_right)
 
 
 class Trials:
-    """Tries finished images in the background, once a person has paused; from `start` to `close`."""
+    """Tries finished images in the background while a person pauses; from `start` to `close`."""
 
     def __init__(self, workspace: Workspace, ask: Ask) -> None:
         self._workspace, self._ask = workspace, ask
         self._is_wanted, self._is_over = threading.Event(), threading.Event()
+        self._quiet_from = 0.0
         self._thread = threading.Thread(target=self._run, name="pointing-trials", daemon=True)
 
     def start(self) -> None:
@@ -153,18 +165,26 @@ class Trials:
 
     def want(self) -> None:
         """An image was finished."""
+        self.put_off()
         self._is_wanted.set()
+
+    def put_off(self) -> None:
+        """Somebody is at work, whom trials must not keep waiting."""
+        self._quiet_from = monotonic() + _QUIET_S
+
+    def _should_stop(self) -> bool:
+        return self._is_over.is_set() or monotonic() < self._quiet_from
 
     def _run(self) -> None:
         while self._is_wanted.wait() and not self._is_over.is_set():
+            self._is_over.wait(max(0.0, self._quiet_from - monotonic()))
+            if self._should_stop():
+                continue
             self._is_wanted.clear()
-            if self._is_over.wait(_QUIET_S):
-                return
-            if not self._is_wanted.is_set():
-                self._try()
-
-    def _try(self) -> None:
-        try:
-            try_pointing(self._workspace, self._ask, should_stop=self._is_over.is_set)
-        except StorageError as error:  # the next image that is finished brings another try
-            log.warning("pointing was not tried: %s", error)
+            try:
+                try_pointing(self._workspace, self._ask, should_stop=self._should_stop)
+            except Exception:  # whatever it was, the next finished image brings another try
+                log.exception("pointing was not tried")
+            else:
+                if self._should_stop():  # put off: what is left waits for the next pause
+                    self._is_wanted.set()

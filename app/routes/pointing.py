@@ -13,12 +13,13 @@ from app.workspace import Workspace
 
 
 class Click(BaseModel):
-    """Where an object of which class is, in pixels of the upright image."""
+    """Where an object of which class is, in pixels of the upright image; `taken` are the boxes that the person sees."""
 
     model_config = ConfigDict(extra="forbid")
     x: float = Field(allow_inf_nan=False)
     y: float = Field(allow_inf_nan=False)
     category_id: int
+    taken: list[tuple[float, float, float, float]] = Field(max_length=10_000)
 
 
 def pointing_router(workspace: Workspace, pointing: PointingService) -> APIRouter:
@@ -26,7 +27,9 @@ def pointing_router(workspace: Workspace, pointing: PointingService) -> APIRoute
 
     @router.post("/images/{image_id}/box-at", dependencies=[Depends(OwnPage(workspace))])
     def box_at(image_id: int, click: Annotated[Click, Body()]) -> dict[str, Any]:
-        box = pointing.box_at(image_id, (click.x, click.y), category_id=click.category_id)
+        box = pointing.box_at(
+            image_id, (click.x, click.y), category_id=click.category_id, taken=click.taken
+        )
         return {"box": [round(value, 3) for value in box]}
 
     @router.post("/pointing", dependencies=[Depends(OwnPage(workspace))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,7 +20,7 @@ from app import labelling, review
 from app.classes import add_class
 from app.errors import InvalidEditError
 from app.ingest import ingest
-from app.pointing.asking import PointingError, PointingProcess
+from app.pointing.asking import NoAnswerError, PointingError, PointingProcess
 from app.pointing.child import read, written
 from app.pointing.question import Question, question_at
 from app.pointing.service import PointingService
@@ -43,6 +44,7 @@ from tests.app.blood_cells import now
 from tests.engine.second_look.scenes import SIZE_WH, discs
 
 SURE, UNSURE = (50.0, 50.0, 90.0, 90.0), (200.0, 20.0, 260.0, 80.0)
+PATIENCE_S = 60
 DIAGONAL = math.hypot(*SIZE_WH)
 
 
@@ -78,13 +80,9 @@ def draw_discs(workspace: Workspace, image_id: int) -> list[Box]:
     return true
 
 
-def test_what_is_hidden_counts_as_found_and_what_is_shown_or_drawn_as_taken(
-    workspace: Workspace,
-) -> None:
-    mine = (10.0, 150.0, 60.0, 210.0)
-    draw(workspace, 1, mine)
-    asked = question_at(workspace, 1, (230.0, 50.0), category_id=1)
-    assert (asked.found, asked.taken) == ((SURE, UNSURE), (mine, SURE))
+def test_all_that_waits_counts_as_found_shown_or_not(workspace: Workspace) -> None:
+    asked = question_at(workspace, 1, (230.0, 50.0), category_id=1, taken=[SURE])
+    assert (asked.found, asked.taken) == ((SURE, UNSURE), (SURE,))
     assert asked.scores == pytest.approx((0.9, 0.08))
 
 
@@ -92,12 +90,12 @@ def test_what_a_person_turned_down_is_found_no_more(workspace: Workspace) -> Non
     with workspace.database.read() as tx:
         (unsure,) = [p for p in predictions.for_image(tx, 1) if p.box == UNSURE]
     review.reject(workspace, unsure.id, author="tester", at=now())
-    assert question_at(workspace, 1, (230.0, 50.0), category_id=1).found == (SURE,)
+    assert question_at(workspace, 1, (230.0, 50.0), category_id=1, taken=[]).found == (SURE,)
 
 
 def test_a_point_outside_the_image_is_refused(workspace: Workspace) -> None:
     with pytest.raises(InvalidEditError, match=r"400, 50 lies outside .* 320 x 240"):
-        question_at(workspace, 1, (400.0, 50.0), category_id=1)
+        question_at(workspace, 1, (400.0, 50.0), category_id=1, taken=[])
 
 
 def test_the_size_of_a_class_comes_from_its_boxes_and_a_little_from_all() -> None:
@@ -125,7 +123,7 @@ def test_a_question_survives_the_way_to_the_other_process() -> None:
 
 def test_another_process_answers_and_is_started_again_when_it_died(workspace: Workspace) -> None:
     draw_discs(workspace, 2)
-    asked = question_at(workspace, 3, middle(discs(2)[1][0]), category_id=1)
+    asked = question_at(workspace, 3, middle(discs(2)[1][0]), category_id=1, taken=[])
     with closing(PointingProcess(workspace)) as ask:
         first, pid = ask(asked), ask.pid
         assert intersection_over_union(first, tuple(map(float, discs(2)[1][0]))) > 0.75
@@ -151,8 +149,12 @@ def test_the_page_gets_the_box_of_a_click_and_nothing_is_stored(workspace: Works
         client = TestClient(api, base_url="http://127.0.0.1:7860", headers={"x-sdpt": "test"})
         assert client.post("/sdpt/api/pointing").status_code == 200
         x, y = middle(discs(1)[1][0])
-        answer = client.post("/sdpt/api/images/2/box-at", json={"x": x, "y": y, "category_id": 1})
-        outside = client.post("/sdpt/api/images/2/box-at", json={"x": -9, "y": 1, "category_id": 1})
+        answer = client.post(
+            "/sdpt/api/images/2/box-at", json={"x": x, "y": y, "category_id": 1, "taken": []}
+        )
+        outside = client.post(
+            "/sdpt/api/images/2/box-at", json={"x": -9, "y": 1, "category_id": 1, "taken": []}
+        )
     assert intersection_over_union(tuple(answer.json()["box"]), tuple(discs(1)[1][0])) > 0.75
     assert outside.status_code == 422
     assert labelling.image_document(workspace, 2)["annotations"] == []
@@ -200,14 +202,63 @@ def test_a_picture_that_nobody_can_read_is_tried_in_vain_but_once(workspace: Wor
         assert pointing_trial(tx) == PointingTrial()
 
 
-def test_trials_run_beside_the_server_once_an_image_is_done(workspace: Workspace) -> None:
-    true = draw_discs(workspace, 2)
-    with closing(Trials(workspace, lambda _: true[0])) as trials:
+def test_trials_run_beside_the_server_in_a_pause(workspace: Workspace) -> None:
+    true, asked = draw_discs(workspace, 2), threading.Event()
+
+    def ask(_: Question) -> Box:
+        asked.set()
+        return true[0]
+
+    with closing(Trials(workspace, ask)) as trials:
         trials.start()
         trials.want()
-        while trial_of(workspace) == PointingTrial():
-            time.sleep(0.05)
-    assert trial_of(workspace).num_objects == 4
+        assert asked.wait(PATIENCE_S)
+    assert trial_of(workspace).num_objects in (0, 4)  # it may have been closed between two objects
+
+
+def test_a_click_puts_a_trial_off_and_nothing_is_kept_of_it(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+    asked: list[Question] = []
+
+    def ask(question: Question) -> Box:
+        asked.append(question)
+        return true[0]
+
+    assert try_pointing(workspace, ask, should_stop=lambda: len(asked) == 2) == 0
+    assert trial_of(workspace) == PointingTrial()
+    assert try_pointing(workspace, ask) == 1
+
+
+def test_no_answer_is_no_verdict(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+
+    def ask(_: Question) -> Box:
+        raise NoAnswerError("gone")
+
+    with pytest.raises(NoAnswerError):
+        try_pointing(workspace, ask)
+    assert try_pointing(workspace, lambda _: true[0]) == 1
+
+
+def test_a_process_that_is_closed_while_it_answers_lets_go(workspace: Workspace) -> None:
+    process = PointingProcess(workspace)
+    errors: list[PointingError] = []
+
+    def ask() -> None:
+        try:
+            process(question_at(workspace, 3, (50.0, 50.0), category_id=1, taken=[]))
+        except PointingError as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while process.pid is None:
+        time.sleep(0.01)
+    process.close()
+    asking.join(PATIENCE_S)
+    assert not asking.is_alive()
+    assert [type(error) for error in errors] == [NoAnswerError]
+    assert process.pid is None
 
 
 def trial_of(workspace: Workspace) -> PointingTrial:

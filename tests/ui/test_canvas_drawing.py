@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,7 @@ from tests.ui.conftest import Server, picture
 
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
-NUM_IMAGES = 17
+NUM_IMAGES = 20
 DISCS = [tuple(map(float, box)) for box in discs(3)[1]]
 
 
@@ -201,10 +202,54 @@ def test_a_click_on_an_object_makes_its_box(discs_user: CanvasUser, server: Serv
     user.wait_saved()
     assert user.page.evaluate("window.heard.map((op) => op.is_pointed)") == [True]
     assert intersection_over_union(tuple(only_box(user, server)), disc) > 0.75
+    asked: list[str] = []
+    user.page.on("request", lambda request: asked.append(request.url))
+    user.press("Escape")
     user.click(*middle(disc))  # it has its box, which is meant now
-    expect(user.stage).to_have_attribute("data-num-waiting", "0")
+    expect(user.root.locator(".sdpt-row.is-selected")).to_have_count(1)
     user.press("Delete", "p")
     expect(user.stage).to_have_attribute("data-num-boxes", "0")
+    user.wait_saved()
+    assert not [url for url in asked if "box-at" in url]
+
+
+def test_a_double_click_makes_one_box(discs_user: CanvasUser) -> None:
+    asked: list[str] = []
+    discs_user.page.on("request", lambda request: asked.append(request.url))
+    discs_user.page.mouse.dblclick(*discs_user.at(*middle(DISCS[1])))
+    expect(discs_user.stage).to_have_attribute("data-num-boxes", "1", timeout=60_000)
+    expect(discs_user.stage).to_have_attribute("data-num-waiting", "0")
+    discs_user.wait_saved()
+    assert len([url for url in asked if "box-at" in url]) == 1
+    discs_user.press("Delete", "p")
+    expect(discs_user.stage).to_have_attribute("data-num-boxes", "0")
+
+
+def test_who_leaves_the_image_before_the_box_is_there_finishes_no_other(
+    discs_user: CanvasUser, server: Server
+) -> None:
+    first = int(discs_user.number("image-id"))
+    discs_user.page.route("**/box-at", lambda route: (time.sleep(1.5), route.continue_()))
+    discs_user.click(*middle(DISCS[2]))
+    discs_user.press("Enter")
+    discs_user.go_to("plain-00.png")
+    expect(discs_user.root.get_by_text("Another image came up")).to_be_visible(timeout=60_000)
+    discs_user.page.unroute("**/box-at")
+    discs_user.wait_saved()
+    for image_id in (first, int(discs_user.number("image-id"))):
+        assert not server.document(image_id)["image"]["is_reviewed"]
+    discs_user.press("p")
+
+
+def test_a_click_beside_the_image_asks_for_nothing(discs_user: CanvasUser) -> None:
+    asked: list[str] = []
+    discs_user.page.on("request", lambda request: asked.append(request.url))
+    discs_user.draw((5, 5, 25, 25), digit=1)
+    discs_user.click(-8, 60)
+    expect(discs_user.root.locator(".sdpt-row.is-selected")).to_have_count(0)
+    assert not [url for url in asked if "box-at" in url]
+    discs_user.press("Control+z", "p")
+    discs_user.wait_saved()
 
 
 def test_quick_clicks_are_all_answered_before_another_image_comes(

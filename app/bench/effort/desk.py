@@ -140,6 +140,7 @@ class Desk:
             image_id,
             self.person.point(self._image, index),
             category_id=self.class_ids[true.label],
+            taken=self._boxed(image_id),
         )
         found = self.answers(question)
         overlap = intersection_over_union(found, true.box)
@@ -156,6 +157,11 @@ class Desk:
         if is_exact:
             return found
         return (edged or self.person.draw(self._image, index)) if is_close else None
+
+    def _boxed(self, image_id: int) -> list[Box]:
+        """What is on the image when all proposals are judged, or out of sight."""
+        document = labelling.image_document(self.workspace, image_id)
+        return [tuple(annotation["box"]) for annotation in document["annotations"]]
 
     def _shown(self, image_id: int) -> list[Shown]:
         document = labelling.image_document(self.workspace, image_id)

@@ -6,9 +6,8 @@ revision = "0006"
 down_revision = "0005"
 
 
-def upgrade() -> None:
-    op.execute(
-        """
+_STATEMENTS = (
+    """
 CREATE TABLE pointing_trial (
     image_id INTEGER NOT NULL,
     at VARCHAR(27) NOT NULL,
@@ -18,5 +17,11 @@ CREATE TABLE pointing_trial (
     PRIMARY KEY (image_id),
     FOREIGN KEY(image_id) REFERENCES image (id)
 )
-"""
-    )
+""",
+    "CREATE INDEX ix_pointing_trial_at ON pointing_trial (at)",
+)
+
+
+def upgrade() -> None:
+    for statement in _STATEMENTS:
+        op.execute(statement)

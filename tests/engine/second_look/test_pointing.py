@@ -81,14 +81,13 @@ def test_a_click_on_nothing_still_gives_a_box(finder: EdgeFinder) -> None:
     assert y1 < y2
 
 
-def test_a_box_that_shows_the_class_is_preferred(finder: EdgeFinder) -> None:
-    pixels, (left, right, *_) = discs(3)
-    between = ((float(left[2]) + float(right[0])) / 2, 55.0)
-    wide = UsualSize(120.0, 120.0, 0.5)
+def test_a_box_that_shows_another_class_is_avoided(finder: EdgeFinder) -> None:
+    pixels, (disc, *_) = discs(3)
+    at_border = (float(disc[2]), _middle(disc)[1])
 
-    def on_the_left(boxes: Boxes) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        return (boxes[:, 2] < between[0]).astype(np.float32)
+    def is_elsewhere(boxes: Boxes) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return np.array([float(_overlap(box, disc) < 0.5) for box in boxes], np.float32)
 
-    plain = box_at(finder, pixels, between, wide, NOTHING)
-    preferred = box_at(finder, pixels, between, wide, NOTHING, likely=on_the_left)
-    assert preferred[2] <= plain[2]
+    assert _overlap(box_at(finder, pixels, at_border, USUAL, NOTHING), disc) > 0.9
+    found = box_at(finder, pixels, at_border, USUAL, NOTHING, likely=is_elsewhere)
+    assert _overlap(found, disc) < 0.5

@@ -28,8 +28,17 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     setWay(tool.way === way ? "drag" : way);
     session.say(WAY_SAID[tool.way]);
   };
-  /** Walk on once every click has its box; at once where none waits. */
-  const once = (walk) => (tool.pointing.waiting.length ? tool.pointing.settled.then(walk) : walk());
+  /** Walk on once every click has its box, at once where none waits; not if the person has left the image meanwhile. */
+  const once = async (walk) => {
+    const id = session.imageId;
+    if (tool.pointing.waiting.length) {
+      session.say("Waiting for the boxes of the last clicks.");
+      await tool.pointing.settled();
+    }
+    if (session.imageId === id) walk();
+  };
+  /** Where the pointer is now, though the view may have moved under it. */
+  const pointer = () => session.pointer && stage.view.toImage(session.pointer.sx, session.pointer.sy);
   return {
     isVisible: () => stage.isVisible,
     hasItems: () => session.items().length > 0,
@@ -60,7 +69,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
       const kept = localStorage.getItem(WAY_STORE);
       setWay(WAYS.includes(kept) ? kept : "drag");
     },
-    edge: () => bringEdge(session, session.pointer),
+    edge: () => bringEdge(session, pen.point ?? pointer()),
     pick: () => pickClass(host, session),
     duplicate: () => duplicate(session, DUPLICATE_PX / stage.view.scale),
     copyPrevious: () => copyFromPrevious(session),

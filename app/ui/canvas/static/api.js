@@ -17,9 +17,9 @@ export class RequestError extends Error {
   }
 }
 
-async function request(path, options) {
+async function request(path, options, timeoutMs = TIMEOUT_MS) {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => abort.abort(), timeoutMs);
   let response;
   try {
     response = await fetch(path, { ...options, signal: abort.signal, credentials: "same-origin" });
@@ -47,12 +47,12 @@ function failure(status, text) {
 
 export const getJson = (path) => request(path, { headers: { accept: "application/json" } });
 
-export function postJson(path, body, workspace) {
+export function postJson(path, body, workspace, timeoutMs) {
   const text = JSON.stringify(body);
   const headers = { "content-type": "application/json", "x-sdpt": "canvas" };
   if (workspace) headers["x-sdpt-workspace"] = workspace;
   // keepalive lets the last change go out while the page is being closed; browsers allow it 64 KB.
-  return request(path, { method: "POST", headers, body: text, keepalive: text.length < 60000 });
+  return request(path, { method: "POST", headers, body: text, keepalive: text.length < 60000 }, timeoutMs);
 }
 
 export const documentUrl = (id) => `/sdpt/api/images/${id}/document`;

@@ -9,21 +9,23 @@ import { announce, boxKey } from "./session.js";
 
 const SAME_BOX_IOU = 0.9;
 
-export function draw(session, box, { isPointed = false, category_id = session.currentClass } = {}) {
+/** The uid of the new box, or null when none was made. */
+export function draw(session, box, { isPointed = false, category_id = session.currentClass, selects = true } = {}) {
   if (category_id === null) {
     session.say("Name a class first: type it under 'Classes', or add it in Project.", "bad");
     session.emit("needclass");
-    return false;
+    return null;
   }
   if (!isLargeEnough(box)) {
     const size = `${width(box).toFixed(1)} × ${height(box).toFixed(1)}`;
     session.say(`No box was made: it would be ${size} pixels, and ${SMALLEST_PX} × ${SMALLEST_PX} is the least.`);
-    return false;
+    return null;
   }
   const step = creating(box, category_id, newUid(), { isPointed });
   session.perform(step);
-  session.select(boxKey(step.redo[0].uid));
-  return true;
+  const { uid } = step.redo[0];
+  if (selects) session.select(boxKey(uid));
+  return uid;
 }
 
 /** A dragged proposal becomes a box of the person who dragged it. */
@@ -55,9 +57,9 @@ export function pull(session, handle, dx, dy) {
   changeBox(session, item.key, box, { tag: `${handle} ${item.key}` });
 }
 
-/** The edge of the selected box that is meant comes to {x, y}. */
-export function bringEdge(session, point) {
-  const item = session.selected;
+/** The edge of the selected box that is meant comes to {x, y}; or of another. */
+export function bringEdge(session, point, key = session.selection) {
+  const item = session.find(key);
   if (!item || !point) {
     session.say("Select a box first (Tab, or click it), and put the pointer where an edge of it should be.");
     return;

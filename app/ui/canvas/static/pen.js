@@ -8,9 +8,9 @@ const STEP_PX = 8; // on the screen, so that a far zoom crosses the image as fas
 const FAST_PX = 48;
 
 export class KeyboardPen {
-  /** pointAt: asks for the box at a point, false when points are corners; onChange: called after each move. */
-  constructor({ session, view, pointAt, onChange }) {
-    Object.assign(this, { session, view, pointAt, onChange });
+  /** tool: its way to draw is this one's too (see tools.js); onChange: called after each move. */
+  constructor({ session, view, tool, onChange }) {
+    Object.assign(this, { session, view, tool, onChange });
     this.point = null; // {x, y} in the image while the pen is out
     this.corner = null; // the first corner, once set
     session.addEventListener("image", () => this.putAway());
@@ -32,7 +32,8 @@ export class KeyboardPen {
     const middle = this.session.pointer ?? this.view.toImage(width / 2, height / 2);
     this.corner = null;
     this.#put(middle);
-    this.session.say("Arrows move the point (Shift: far, Ctrl: 1 pixel), Enter sets a corner, Esc ends.", "lasting");
+    const enter = this.#isPointing ? "Enter has the box found around it" : "Enter sets a corner";
+    this.session.say(`Arrows move the point (Shift: far, Ctrl: 1 pixel), ${enter}, Esc ends.`, "lasting");
   }
 
   putAway() {
@@ -49,13 +50,19 @@ export class KeyboardPen {
     this.#put({ x: this.point.x + dx * by, y: this.point.y + dy * by });
   }
 
+  get #isPointing() {
+    return this.tool.way === "pointing" && !this.corner;
+  }
+
   /** Point, or set a corner; the second one makes the box. */
   press() {
+    if (this.#isPointing) {
+      const { point } = this;
+      this.putAway();
+      this.tool.pointing.at(point);
+      return;
+    }
     if (!this.corner) {
-      if (this.pointAt(this.point)) {
-        this.putAway();
-        return;
-      }
       this.corner = this.point;
       this.session.say("Now the opposite corner: arrows, then Enter. Esc ends.", "lasting");
       this.onChange();

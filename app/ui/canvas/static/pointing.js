@@ -1,46 +1,93 @@
 // Pointing: a click on an object, and the server finds its box. Until it has, a dot marks the place.
 
-import { draw } from "./editing.js";
-import { height, width } from "./geometry.js";
 import { postJson } from "./api.js";
+import { draw } from "./editing.js";
+import { height, intersectionOverUnion, width } from "./geometry.js";
+import { boxKey } from "./session.js";
 
 const ON_MIDDLE = 0.2; // of a side: who clicks there on a box means that box
+const SAME_BOX_IOU = 0.9;
+const SAME_CLICK_PX = 8; // on the screen: a double click
 const SLOW_MS = 1500;
+const TIMEOUT_MS = 60_000; // the first answer waits for the process that gives it to start
 
 export class Pointing {
   /** onChange: called when a click begins or ends to wait. */
-  constructor({ session, onChange }) {
-    Object.assign(this, { session, onChange });
-    this.waiting = []; // {x, y} in the image
-    this.settled = Promise.resolve();
+  constructor({ session, view, onChange }) {
+    Object.assign(this, { session, view, onChange });
+    this.waiting = []; // {x, y, imageId}, x and y in the image
+    this.chain = Promise.resolve(); // clicks are answered in their order
+    this.newest = null; // the key of the box that was found last
   }
 
-  /** Have the server find the box at {x, y} of the shown image, and make it. Clicks are answered in their order. */
+  /** The clicks on the shown image that have no box yet. */
+  get waitingHere() {
+    return this.waiting.filter(({ imageId }) => imageId === this.session.imageId);
+  }
+
+  /** Done when no click waits any more. */
+  async settled() {
+    while (this.waiting.length) await this.chain;
+  }
+
+  /** Have the server find the box at {x, y} of the shown image, and make it. */
   at({ x, y }) {
     const { session } = this;
     if (session.currentClass === null) {
       draw(session, [x, y, x, y]); // says what is missing
       return;
     }
-    const point = { x, y };
-    const [imageId, category_id] = [session.imageId, session.currentClass];
-    this.waiting.push(point);
+    if (this.waitingHere.some((other) => this.#isSameClick(other, { x, y }))) return;
+    const click = { x, y, imageId: session.imageId, category_id: session.currentClass, selection: session.selection };
+    this.waiting.push(click);
     this.onChange();
-    const slow = setTimeout(() => session.say("Looking for the edges; the first click takes some seconds."), SLOW_MS);
-    this.settled = this.settled
-      .then(() => postJson(`/sdpt/api/images/${imageId}/box-at`, { x, y, category_id }, session.workspace))
-      .then(({ box }) => this.#make(box, imageId, category_id))
+    this.chain = this.chain
+      .then(() => this.#answer(click))
       .catch((error) => session.say(error.message, "bad"))
       .finally(() => {
-        clearTimeout(slow);
-        this.waiting = this.waiting.filter((other) => other !== point);
+        this.waiting = this.waiting.filter((other) => other !== click);
         this.onChange();
       });
   }
 
-  #make(box, imageId, category_id) {
-    if (this.session.imageId === imageId) draw(this.session, box, { isPointed: true, category_id });
-    else this.session.say("Another image came up before the box was found: it was not made.", "bad");
+  async #answer({ x, y, imageId, category_id, selection }) {
+    const { session } = this;
+    if (!this.#isStillShown(imageId)) return;
+    const slow = setTimeout(() => session.say("Looking for the edges; the first click takes some seconds."), SLOW_MS);
+    try {
+      // What lies there by now, saved or not: the object that is meant is another.
+      const taken = [...session.state.boxes.values(), ...session.proposals()].map((item) => item.box);
+      const click = { x, y, category_id, taken };
+      const { box } = await postJson(`/sdpt/api/images/${imageId}/box-at`, click, session.workspace, TIMEOUT_MS);
+      if (this.#isStillShown(imageId)) this.#make(box, category_id, selection);
+    } finally {
+      clearTimeout(slow);
+    }
+  }
+
+  #isStillShown(imageId) {
+    const isShown = this.session.imageId === imageId;
+    if (!isShown) this.session.say("Another image came up before the box was found: it was not made.", "bad");
+    return isShown;
+  }
+
+  /** The found box is selected, unless the person has turned to another since the click. */
+  #make(box, category_id, selection) {
+    const { session } = this;
+    const isFree = [selection, this.newest].includes(session.selection);
+    const isSame = (item) => item.category_id === category_id && intersectionOverUnion(item.box, box) >= SAME_BOX_IOU;
+    const known = [...session.state.boxes.values()].find(isSame);
+    if (known) this.newest = boxKey(known.uid);
+    else {
+      const uid = draw(session, box, { isPointed: true, category_id, selects: false });
+      if (!uid) return;
+      this.newest = boxKey(uid);
+    }
+    if (isFree) session.select(this.newest);
+  }
+
+  #isSameClick(a, b) {
+    return Math.hypot(a.x - b.x, a.y - b.y) * this.view.scale <= SAME_CLICK_PX;
   }
 
   /** Get the server ready, so that the first click need not wait for it. */

@@ -27,7 +27,7 @@ export class Stage {
       crosshair: { move: (point) => this.#cross(point), hide: () => this.#showCross(false) },
     });
     this.pen = new KeyboardPen({
-      session, view: this.view, pointAt: (point) => this.tool.pointAt(point), onChange: () => this.#followPen(),
+      session, view: this.view, tool: this.tool, onChange: () => this.#followPen(),
     });
     for (const name of ["boxes", "hover"]) session.addEventListener(name, this.redraw);
     session.addEventListener("image", () => this.#show());
@@ -128,9 +128,10 @@ export class Stage {
     });
     const items = session.items().map((item) => this.#drawable(item));
     items.sort((a, b) => Number(a.isSelected) - Number(b.isSelected));
-    const draft = this.tool.draft ?? this.pen.draft;
+    const waiting = this.tool.pointing.waitingHere;
+    const draft = this.tool.draft ?? this.pen.draft ?? (waiting.length ? { points: waiting } : null);
     const { color } = session.category(session.currentClass);
-    this.element.dataset.numWaiting = this.tool.pointing.waiting.length;
+    this.element.dataset.numWaiting = waiting.length;
     this.layer.draw(items, draft ? { ...draft, color } : null);
   }
 

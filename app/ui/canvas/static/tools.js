@@ -32,7 +32,7 @@ export class PointerTool {
     this.drag = null;
     this.points = []; // clicked so far, with four points
     this.way = "drag";
-    this.pointing = new Pointing({ session, onChange: () => redraw() });
+    this.pointing = new Pointing({ session, view, onChange: () => redraw() });
     this.isSpaceDown = false;
     this.didPanWithSpace = false;
     stage.addEventListener("pointerdown", (e) => this.#down(e));
@@ -51,11 +51,11 @@ export class PointerTool {
     return this.drag !== null;
   }
 
-  /** What is being drawn or found, {box?, points?}, or null. */
+  /** What is being drawn, {box?, points?}, or null. */
   get draft() {
     if (this.drag?.kind === "draw" && this.drag.box) return { box: this.drag.box };
     if (this.points.length) return { box: around(this.points), points: this.points };
-    return this.pointing.waiting.length ? { points: this.pointing.waiting } : null;
+    return null;
   }
 
   /** way: one of WAYS. */
@@ -96,8 +96,8 @@ export class PointerTool {
     this.stage.setPointerCapture(event.pointerId);
     if (event.button !== 0 || this.isSpaceDown) this.drag = { kind: "pan", last: point };
     else {
-      const isForEdge = (event.ctrlKey || event.metaKey) && this.session.selected !== null;
-      this.drag = { ...this.#intent(point, event.shiftKey), from: point, isForEdge };
+      const edgeOf = event.ctrlKey || event.metaKey ? this.session.selected?.key : undefined;
+      this.drag = { ...this.#intent(point, event.shiftKey), from: point, edgeOf };
     }
     if (this.drag.kind === "pan") this.#setCursor("grabbing");
   }
@@ -115,16 +115,17 @@ export class PointerTool {
     return touched ? { kind: "move", item: touched } : { kind: "draw" };
   }
 
-  /** Have the box found at {x, y}, as a click would; false unless that is the way. */
-  pointAt(point) {
-    if (this.way !== "pointing") return false;
-    this.pointing.at(point);
-    return true;
+  /** Whether a click at this point of the image is on an object, and to have its box found. */
+  #isPointing({ x, y }) {
+    const { image } = this.view;
+    return this.way === "pointing" && x >= 0 && y >= 0 && x <= image.width && y <= image.height;
   }
 
-  /** Whether a click here is on an object that is to get a box, not on one that has it. */
-  #isPointed(point) {
-    return this.way === "pointing" && !this.session.items().some((item) => isOnMiddle(item.box, point));
+  /** Who clicks on the middle of a box means that one, else an object that has none yet. */
+  #pointAt(point) {
+    const meant = this.session.at(point).find((item) => isOnMiddle(item.box, point));
+    if (meant) this.session.select(meant.key);
+    else this.pointing.at(point);
   }
 
   #outlineAt(point) {
@@ -190,9 +191,9 @@ export class PointerTool {
     this.session.preview = null;
     this.#setCursor(this.isSpaceDown ? "grab" : "");
     if (drag.kind === "pan") return;
-    if (!drag.isMoving && drag.isForEdge) bringEdge(this.session, drag.from);
+    if (!drag.isMoving && drag.edgeOf) bringEdge(this.session, drag.from, drag.edgeOf);
     else if (!drag.isMoving && this.way === "points" && !event.shiftKey) this.#addPoint(this.#point(event), event.altKey);
-    else if (!drag.isMoving && drag.kind !== "resize" && this.#isPointed(drag.from)) this.pointing.at(drag.from);
+    else if (!drag.isMoving && drag.kind !== "resize" && this.#isPointing(drag.from)) this.#pointAt(drag.from);
     else if (!drag.isMoving) this.#click(this.#point(event), drag);
     else if (drag.kind === "draw") {
       this.points = [];
