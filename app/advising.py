@@ -9,7 +9,7 @@ from app.evidence import evidence
 from app.intervals import Interval, share
 from app.job_context import job_dir
 from app.measuring import FOUND_IOU, HeldOut
-from app.pointing.trials import PointingTrial, cheapest_costs, pointing_trial
+from app.pointing.trials import PointingTrial, pointing_trial
 from app.queueing import Costs, seconds_per_object
 from app.showing import default_thresholds, showing
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
@@ -62,7 +62,8 @@ class EffortReport:
 def effort_report(workspace: Workspace) -> EffortReport:
     """All of it of one moment."""
     with workspace.database.read() as tx:
-        costs, cheapest = measured_costs(tx), cheapest_costs(tx)
+        costs, pointing = measured_costs(tx), pointing_trial(tx)
+        cheapest = pointing.cheapest(costs)
         curve = tuple(
             _point(workspace, tx, bundle, cheapest)
             for bundle in bundles.list_all(tx)
@@ -71,7 +72,6 @@ def effort_report(workspace: Workspace) -> EffortReport:
         help_s = _help_s(tx, cheapest)
         measured = meter(tx)
         situation = _situation(tx, curve, help_s=help_s, costs=cheapest)
-        pointing = pointing_trial(tx)
     advice = advise(situation)
     if advice.step in (Step.LABEL, Step.REVIEW, Step.BY_HAND) and pointing.pays(costs):
         advice = replace(advice, reason=f"{advice.reason} {_point_at_the_rest(pointing, costs)}")

@@ -22,11 +22,12 @@ from sdpt_engine.types import (
     PromptConfig,
     StepReport,
     TuneConfig,
+    UsualSize,
 )
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones import load_detector
-    from sdpt_engine.bundle import PromptBundle, edges_of, namer_of
+    from sdpt_engine.bundle import PromptBundle, pointer_of
     from sdpt_engine.checkpoint import CHECKPOINT_NAME, CHECKPOINT_PATTERN
     from sdpt_engine.data import load_image_upright
     from sdpt_engine.interchange import from_detections, to_detections
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         start_helps,
         start_of_edges,
     )
-    from sdpt_engine.second_look.pointing import Surroundings, UsualSize, box_at
+    from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, tune
     from sdpt_engine.verdict import finds_as_much, is_better
@@ -52,6 +53,7 @@ __all__ = [
     "Judged",
     "Metrics",
     "ObjectClass",
+    "Pointer",
     "Prediction",
     "Predictor",
     "PromptBundle",
@@ -61,8 +63,6 @@ __all__ = [
     "TuneConfig",
     "TuneResult",
     "UsualSize",
-    "box_at",
-    "edges_of",
     "evaluate",
     "finds_as_much",
     "from_detections",
@@ -71,7 +71,7 @@ __all__ = [
     "learn_names",
     "load_detector",
     "load_image_upright",
-    "namer_of",
+    "pointer_of",
     "predict_each",
     "start_helps",
     "start_of_edges",
@@ -91,11 +91,9 @@ _WHERE = {
     "start_of_edges": "sdpt_engine.second_look.learning",
     "load_detector": "sdpt_engine.backbones",
     "PromptBundle": "sdpt_engine.bundle",
-    "edges_of": "sdpt_engine.bundle",
-    "namer_of": "sdpt_engine.bundle",
+    "pointer_of": "sdpt_engine.bundle",
     "Surroundings": "sdpt_engine.second_look.pointing",
-    "UsualSize": "sdpt_engine.second_look.pointing",
-    "box_at": "sdpt_engine.second_look.pointing",
+    "Pointer": "sdpt_engine.second_look.pointing",
     "evaluate": "sdpt_engine.metrics",
     "from_detections": "sdpt_engine.interchange",
     "to_detections": "sdpt_engine.interchange",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from sdpt_engine.types import Boxes
 
 
 def cxcywh_to_xyxy(boxes: Tensor) -> Tensor:
@@ -22,6 +26,12 @@ def iou_xyxy(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union of each pair: [N, 4] and [M, 4] to [N, M] in 0..1."""
     overlap, union = _overlap_and_union(first, second)
     return overlap / union.clamp(min=1e-9)
+
+
+def overlaps(first: Boxes, second: Boxes) -> NDArray[np.float32]:
+    """`iou_xyxy` of arrays."""
+    found: NDArray[np.float32] = iou_xyxy(torch.from_numpy(first), torch.from_numpy(second)).numpy()
+    return found
 
 
 def giou_xyxy(first: Tensor, second: Tensor) -> Tensor:

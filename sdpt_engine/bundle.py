@@ -20,10 +20,11 @@ from torch import Tensor
 from sdpt_engine.device import resolve_device
 from sdpt_engine.errors import BundleDamagedError, BundleTooNewError, ForeignBackboneError
 from sdpt_engine.prompt import PromptSet
-from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.finder import EdgeFinder, shipped_edges
 from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.second_look.look import SecondLook
 from sdpt_engine.second_look.names.namer import Namer
+from sdpt_engine.second_look.pointing import Pointer
 from sdpt_engine.types import ObjectClass, PromptConfig
 
 if TYPE_CHECKING:
@@ -180,31 +181,24 @@ def load_bundle(folder: Path) -> PromptBundle:
         ) from error
 
 
-def namer_of(folder: Path | None, device: str) -> Namer | None:
-    """What a saved bundle learnt of how classes look; None where it learnt nothing. Raises BundleDamagedError."""
-    if folder is None or not (folder / NAMES_NAME).exists():
-        return None
-    try:
-        return Namer(_read_tensors(folder / NAMES_NAME), load_encoder(resolve_device(device)))
-    except ValueError as error:
-        raise BundleDamagedError(
-            f"'{folder / NAMES_NAME}' holds other names: {error}. Tune again."
-        ) from error
-
-
-def edges_of(folder: Path | None, device: str) -> EdgeFinder:
-    """What a saved bundle learnt of edges; the start, where it learnt nothing or no bundle is given.
+def pointer_of(folder: Path | None, device: str) -> Pointer:
+    """What a saved bundle learnt of edges and names; the start and no names, where it learnt none or none is given.
 
     Raises BundleDamagedError.
     """
-    where = resolve_device(device)
-    if folder is None or not (folder / EDGES_NAME).exists():
-        return EdgeFinder.shipped(where)
+    learnt = {
+        name: _read_tensors(folder / name)
+        for name in (EDGES_NAME, NAMES_NAME)
+        if folder is not None and (folder / name).exists()
+    }
+    encoder = load_encoder(resolve_device(device))
+    names = learnt.get(NAMES_NAME)
     try:
-        return EdgeFinder(_read_tensors(folder / EDGES_NAME), load_encoder(where))
+        edges = EdgeFinder(learnt.get(EDGES_NAME) or shipped_edges(), encoder)
+        return Pointer(edges, None if names is None else Namer(names, encoder))
     except ValueError as error:
         raise BundleDamagedError(
-            f"'{folder / EDGES_NAME}' holds another network: {error}. Tune again."
+            f"The second look in '{folder}' does not fit: {error}. Tune again."
         ) from error
 
 

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from sdpt_engine.boxes import iou_xyxy
+from sdpt_engine.boxes import overlaps
 from sdpt_engine.types import Boxes, Example, ObjectClass, Prediction
 
 UNMEASURED_THRESHOLD = 0.3
@@ -98,7 +97,7 @@ def true_positives(boxes: Boxes, truth: Boxes) -> NDArray[np.bool_]:
     hits = np.zeros(len(boxes), dtype=bool)
     if not len(truth) or not len(boxes):
         return hits
-    overlap = iou_xyxy(torch.from_numpy(boxes), torch.from_numpy(truth)).numpy()
+    overlap = overlaps(boxes, truth)
     for index in range(len(boxes)):
         best = int(overlap[index].argmax())
         if overlap[index, best] >= MATCH_IOU:

@@ -43,6 +43,15 @@ class ObjectClass:
 
 
 @dataclass(frozen=True, slots=True)
+class UsualSize:
+    """Of the objects of a class, in pixels. `scatter` is the standard deviation of the logarithm of a side."""
+
+    width: float
+    height: float
+    scatter: float
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A labelled image. No boxes at all and `is_exhaustive` makes it a true negative.
 

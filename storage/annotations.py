@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, insert, select
 
@@ -72,32 +72,6 @@ def with_uids(tx: Transaction, uids: Sequence[str]) -> dict[str, Annotation]:
         chunk = uids[start : start + _CHUNK]
         for row in tx.scalars(select(AnnotationRow).where(AnnotationRow.uid.in_(chunk))):
             found[row.uid] = records.annotation(row)
-    return found
-
-
-class Sides(NamedTuple):
-    """Of a box, as shares of its image's diagonal."""
-
-    category_id: int
-    width: float
-    height: float
-
-
-def newest_sides(tx: Transaction, *, limit: int, but_for_image: int | None = None) -> list[Sides]:
-    """How large the newest boxes are, the newest first."""
-    row, image = AnnotationRow, ImageRow
-    statement = (
-        select(row.category_id, row.x2 - row.x1, row.y2 - row.y1, image.width, image.height)
-        .join(image, image.id == row.image_id)
-        .order_by(row.id.desc())
-        .limit(limit)
-    )
-    if but_for_image is not None:
-        statement = statement.where(row.image_id != but_for_image)
-    found = []
-    for category_id, wide, high, image_width, image_height in tx.execute(statement):
-        diagonal = math.hypot(image_width, image_height)
-        found.append(Sides(category_id, wide / diagonal, high / diagonal))
     return found
 
 

@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,24 +24,19 @@ import numpy as np
 
 import sdpt_engine
 from app.measuring import FOUND_IOU, GOOD_IOU
+from app.pointing.clicks import near_middle
 from app.pointing.sizes import usual_size
-from sdpt_engine.bench.sets import LabelledSet, load_set
+from sdpt_engine.bench.sets import LabelledSet, labelled_by_person, load_set
 from sdpt_engine.types import Boxes, Example, Prediction, TuneConfig, no_boxes
-from storage.annotations import Sides
+from storage.box_sizes import Sides
 from storage.boxes import intersection_over_union
 from storage.types import Box
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
-    from sdpt_engine.second_look.edges.finder import EdgeFinder
-    from sdpt_engine.second_look.names.namer import Namer
-    from sdpt_engine.second_look.pointing import Worths
-    from sdpt_engine.types import Pixels
 
-_HELD_OUT_SHARE = 0.3  # as the app holds out
 _MIN_SCORE = 0.01
 _MOST_OBJECTS = 10  # of an image
-_OFF_MIDDLE = 0.1  # of a side, a standard deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +56,11 @@ def measure(
     detector: Detector, labelled: LabelledSet, *, num_images: int, config: TuneConfig
 ) -> Iterator[Clicked]:
     """Both ways before a Tune and after it."""
-    chosen = random.Random(config.seed).sample(labelled.train, min(num_images, len(labelled.train)))
-    sides = _sides(chosen, labelled)
-    start = sdpt_engine.edges_of(None, "cpu")
+    train, held_out = labelled_by_person(labelled, num_images=num_images, seed=config.seed)
+    sides = _sides([*train, *held_out], labelled)
+    start = sdpt_engine.pointer_of(None, "cpu")
     plain = sdpt_engine.Predictor(detector, labelled.classes, min_score=_MIN_SCORE)
-    yield from _clicked(labelled, "before", plain, start, None, sides, seed=config.seed)
-    number = round(len(chosen) * (1 - _HELD_OUT_SHARE))
-    train, held_out = chosen[:number], chosen[number:]
+    yield from _clicked(labelled, "before", plain, start, sides, seed=config.seed)
     result = sdpt_engine.tune(detector, train, held_out, config, categories=labelled.classes)
     result = sdpt_engine.learn_edges(
         detector, result, train, most_steps=config.steps, seed=config.seed
@@ -76,17 +68,15 @@ def measure(
     result = sdpt_engine.learn_names(detector, result, train, seed=config.seed)
     tuned = sdpt_engine.Predictor(detector, labelled.classes, result.bundle, min_score=_MIN_SCORE)
     with tempfile.TemporaryDirectory() as folder:
-        saved = result.bundle.save(Path(folder) / "bundle")
-        edges, namer = sdpt_engine.edges_of(saved, "cpu"), sdpt_engine.namer_of(saved, "cpu")
-    yield from _clicked(labelled, "after", tuned, edges, namer, sides, seed=config.seed)
+        pointer = sdpt_engine.pointer_of(result.bundle.save(Path(folder) / "bundle"), "cpu")
+    yield from _clicked(labelled, "after", tuned, pointer, sides, seed=config.seed)
 
 
 def _clicked(
     labelled: LabelledSet,
     state: str,
     predictor: sdpt_engine.Predictor,
-    edges: EdgeFinder,
-    namer: Namer | None,
+    pointer: sdpt_engine.Pointer,
     sides: Sequence[Sides],
     *,
     seed: int,
@@ -101,12 +91,11 @@ def _clicked(
         objects = range(len(example.boxes))
         for index in chance.sample(objects, min(len(objects), _MOST_OBJECTS)):
             true = _box(example.boxes[index])
-            point = _near_middle(true, chance, found.size_wh)
+            point = near_middle(true, chance, found.size_wh)
             class_id = labelled.classes[int(example.labels[index])].id
-            size = sdpt_engine.UsualSize(*usual_size(sides, class_id, size_wh=found.size_wh))
+            size = usual_size(sides, class_id, size_wh=found.size_wh)
             began = time.perf_counter()
-            likely = None if namer is None else partial(_chance, namer, pixels, class_id)
-            box = sdpt_engine.box_at(edges, pixels, point, size, known, likely=likely)
+            box = pointer.box_at(pixels, point, class_id, size, known)
             seconds += time.perf_counter() - began
             overlaps["click"].append(intersection_over_union(_box(box), true))
             there = _surest_at(found, point)
@@ -126,10 +115,6 @@ def _clicked(
         )
 
 
-def _chance(namer: Namer, pixels: Pixels, class_id: int, boxes: Boxes) -> Worths:
-    return namer.chance_of(pixels, boxes, class_id)
-
-
 def _sides(examples: Sequence[Example], labelled: LabelledSet) -> list[Sides]:
     found = []
     for example in examples:
@@ -139,13 +124,6 @@ def _sides(examples: Sequence[Example], labelled: LabelledSet) -> list[Sides]:
             wide, high = (float(side) / diagonal for side in box[2:] - box[:2])
             found.append(Sides(labelled.classes[int(label)].id, wide, high))
     return found
-
-
-def _near_middle(true: Box, chance: random.Random, size_wh: tuple[int, int]) -> tuple[float, float]:
-    x1, y1, x2, y2 = true
-    x = (x1 + x2) / 2 + chance.gauss(0.0, _OFF_MIDDLE) * (x2 - x1)
-    y = (y1 + y2) / 2 + chance.gauss(0.0, _OFF_MIDDLE) * (y2 - y1)
-    return min(max(x, x1), x2, size_wh[0] - 1), min(max(y, y1), y2, size_wh[1] - 1)
 
 
 def _surest_at(found: Prediction, point: tuple[float, float]) -> Box | None:

@@ -12,7 +12,7 @@ from app.pointing.question import Question
 from storage.types import Box
 
 if TYPE_CHECKING:
-    from sdpt_engine.second_look.pointing import Worths
+    from sdpt_engine.second_look.pointing import Pointer
     from sdpt_engine.types import Boxes, Pixels
 
 _DEVICE = "cpu"  # a click needs little, and the GPU may be tuning
@@ -23,38 +23,31 @@ class Answers:
     """An `Ask` that works in this process."""
 
     def __init__(self) -> None:
-        self._use(None)
+        self._bundle: str | None = None
+        self._pointer = sdpt_engine.pointer_of(None, _DEVICE)
         self._pictures: dict[str, Pixels] = {}  # by sha256
 
     def __call__(self, question: Question) -> Box:
         """Raises ImageUnreadableError, BundleDamagedError."""
-        if question.bundle != self._bundle:
-            self._use(question.bundle)
-        pixels, namer = self._picture(question), self._namer
-
-        def likely(boxes: Boxes) -> Worths:
-            assert namer is not None, "else it is not asked"
-            return namer.chance_of(pixels, boxes, question.category_id)
-
-        box = sdpt_engine.box_at(
-            self._edges,
-            pixels,
+        box = self._pointer_of(question.bundle).box_at(
+            self._picture(question),
             question.point,
-            sdpt_engine.UsualSize(*question.size),
+            question.category_id,
+            question.size,
             sdpt_engine.Surroundings(
                 found=_boxes(question.found),
                 scores=np.array(question.scores, np.float32),
                 taken=_boxes(question.taken),
             ),
-            likely=None if namer is None else likely,
         )
         x1, y1, x2, y2 = map(float, box)
         return x1, y1, x2, y2
 
-    def _use(self, bundle: str | None) -> None:
-        folder = None if bundle is None else Path(bundle)
-        edges, namer = sdpt_engine.edges_of(folder, _DEVICE), sdpt_engine.namer_of(folder, _DEVICE)
-        self._edges, self._namer, self._bundle = edges, namer, bundle  # all of one bundle, or none
+    def _pointer_of(self, bundle: str | None) -> Pointer:
+        if bundle != self._bundle:
+            folder = None if bundle is None else Path(bundle)
+            self._pointer, self._bundle = sdpt_engine.pointer_of(folder, _DEVICE), bundle
+        return self._pointer
 
     def _picture(self, question: Question) -> Pixels:
         if question.sha256 not in self._pictures:

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from app.errors import AppError
 from app.pointing.answers import Answers
 from app.pointing.question import Question
-from app.pointing.sizes import Size
 from sdpt_engine.errors import EngineError
+from sdpt_engine.types import UsualSize
 
 
 def written(question: Question) -> str:
@@ -29,7 +29,7 @@ def read(line: str) -> Question:
         bundle=document["bundle"],
         point=tuple(document["point"]),
         category_id=document["category_id"],
-        size=Size(*document["size"]),
+        size=UsualSize(**document["size"]),
         found=tuple(map(tuple, document["found"])),
         scores=tuple(document["scores"]),
         taken=tuple(map(tuple, document["taken"])),

@@ -5,28 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from statistics import fmean
-from typing import NamedTuple
 
-from storage.annotations import Sides
+from sdpt_engine.types import UsualSize
+from storage.box_sizes import Sides
 
 _UNKNOWN_SHARE = 0.2  # of the image's diagonal, as long as there is no box at all
 _UNKNOWN_SCATTER = 0.5
 _SCATTER_COUNTS = 8  # sides for which that guess stands beside those that were measured
 
 
-class Size(NamedTuple):
-    """Pixels. `scatter` is the standard deviation of the logarithm of a side around its class's mean."""
+def usual_size(sides: Sequence[Sides], category_id: int, *, size_wh: tuple[int, int]) -> UsualSize:
+    """Of a class in an image of this size. All classes together count as one more box of the class.
 
-    width: float
-    height: float
-    scatter: float
-
-
-def usual_size(sides: Sequence[Sides], category_id: int, *, size_wh: tuple[int, int]) -> Size:
-    """Of a class in an image of this size. All classes together count as one more box of the class."""
+    Scatter is what sides of all classes do around the means of theirs.
+    """
     if not sides:
         side = _UNKNOWN_SHARE * math.hypot(*size_wh)
-        return Size(side, side, _UNKNOWN_SCATTER)
+        return UsualSize(side, side, _UNKNOWN_SCATTER)
     by_class: dict[int, list[tuple[float, float]]] = {}
     for item in sides:
         logs = (math.log(item.width), math.log(item.height))
@@ -42,7 +37,7 @@ def usual_size(sides: Sequence[Sides], category_id: int, *, size_wh: tuple[int, 
     prior = _SCATTER_COUNTS * _UNKNOWN_SCATTER**2
     scatter = math.sqrt((sum(off) + prior) / (len(off) + _SCATTER_COUNTS))
     diagonal = math.hypot(*size_wh)
-    return Size(math.exp(width) * diagonal, math.exp(height) * diagonal, scatter)
+    return UsualSize(math.exp(width) * diagonal, math.exp(height) * diagonal, scatter)
 
 
 def _mean(logs: Sequence[tuple[float, float]]) -> tuple[float, float]:

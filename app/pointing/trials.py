@@ -12,7 +12,8 @@ from app.effort import measured_costs
 from app.errors import AppError
 from app.measuring import FOUND_IOU, GOOD_IOU
 from app.pointing.asking import NoAnswerError
-from app.pointing.question import Ask, Question, known_of
+from app.pointing.clicks import near_middle
+from app.pointing.question import Ask, Question, scene
 from app.queueing import Costs
 from app.workspace import Workspace
 from sdpt_engine.errors import EngineError
@@ -20,7 +21,7 @@ from storage import annotations, images, pointing_trials
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
 from storage.pointing_trials import ImageTrial
-from storage.types import Annotation, Box, Image, Origin
+from storage.types import Box, Image, Origin
 
 ShouldStop = Callable[[], bool]
 
@@ -29,7 +30,6 @@ _NEWEST = 20  # finished images that are tried
 _MOST_OBJECTS = 10  # of an image
 _ENOUGH_OBJECTS = 30  # what lies longer back tells of an earlier prompt
 _LEAST_OBJECTS = 3
-_OFF_MIDDLE = 0.1  # of a side: people do not click on the very middle
 _QUIET_S = 2.0
 
 
@@ -54,6 +54,11 @@ class PointingTrial:
         seconds = self.seconds_per_object(costs)
         return seconds is not None and seconds < costs.draw_s
 
+    def cheapest(self, costs: Costs) -> Costs:
+        """An object without a proposal is pointed at where that is quicker than drawing it."""
+        seconds = self.seconds_per_object(costs)
+        return costs if seconds is None else replace(costs, draw_s=min(costs.draw_s, seconds))
+
 
 def pointing_trial(tx: Transaction) -> PointingTrial:
     """What the images that were finished last say."""
@@ -70,10 +75,8 @@ def pointing_trial(tx: Transaction) -> PointingTrial:
 
 
 def cheapest_costs(tx: Transaction) -> Costs:
-    """A person's seconds; an object without a proposal is pointed at where that is quicker than drawing it."""
-    costs, trial = measured_costs(tx), pointing_trial(tx)
-    pointed_s = trial.seconds_per_object(costs)
-    return costs if pointed_s is None else replace(costs, draw_s=min(costs.draw_s, pointed_s))
+    """A person's own seconds, with those of pointing where it pays."""
+    return pointing_trial(tx).cheapest(measured_costs(tx))
 
 
 def try_pointing(workspace: Workspace, ask: Ask, *, should_stop: ShouldStop = lambda: False) -> int:
@@ -101,28 +104,18 @@ def _asked(tx: Transaction, workspace: Workspace, image: Image) -> list[tuple[Qu
     chance = random.Random(image.id)
     boxes = annotations.for_image(tx, image.id)
     drawn = [box for box in boxes if box.origin is Origin.DRAWN]
+    known = scene(tx, workspace, image, is_trial=True)
     return [
         (
-            known_of(
-                tx,
-                workspace,
-                image,
-                _click(true, chance, image),
+            known.question(
+                near_middle(true.box, chance, image.size_wh),
                 category_id=true.category_id,
-                taken=tuple(other.box for other in boxes if other.uid != true.uid),
-                is_trial=True,
+                taken=[other.box for other in boxes if other.uid != true.uid],
             ),
             true.box,
         )
         for true in chance.sample(drawn, min(len(drawn), _MOST_OBJECTS))
     ]
-
-
-def _click(true: Annotation, chance: random.Random, image: Image) -> tuple[float, float]:
-    x1, y1, x2, y2 = true.box
-    x = (x1 + x2) / 2 + chance.gauss(0.0, _OFF_MIDDLE) * (x2 - x1)
-    y = (y1 + y2) / 2 + chance.gauss(0.0, _OFF_MIDDLE) * (y2 - y1)
-    return min(max(x, x1), x2, image.width - 1), min(max(y, y1), y2, image.height - 1)
 
 
 def _tried(

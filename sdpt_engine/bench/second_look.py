@@ -9,7 +9,6 @@ a prompt, with the prompt, with edges on top, and with names on top of these are
 from __future__ import annotations
 
 import argparse
-import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import torch
 
 from sdpt_engine.backbones import load_detector
 from sdpt_engine.backbones.base import Detector
-from sdpt_engine.bench.sets import LabelledSet, load_set
+from sdpt_engine.bench.sets import LabelledSet, labelled_by_person, load_set
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
@@ -27,7 +26,6 @@ from sdpt_engine.second_look.learning import learn_edges, learn_names
 from sdpt_engine.tuning import tune
 from sdpt_engine.types import Metrics, TuneConfig
 
-_HELD_OUT_SHARE = 0.3  # as the app holds out
 _MIN_SCORE = 0.01  # as the app judges
 
 
@@ -46,9 +44,7 @@ def measure(
     detector: Detector, labelled: LabelledSet, *, num_images: int, config: TuneConfig
 ) -> Iterator[Looked]:
     """Zero-shot, the prompt, edges on top, names on top of both; each as soon as it is known."""
-    chosen = random.Random(config.seed).sample(labelled.train, min(num_images, len(labelled.train)))
-    number = round(len(chosen) * (1 - _HELD_OUT_SHARE))
-    train, held_out = chosen[:number], chosen[number:]
+    train, held_out = labelled_by_person(labelled, num_images=num_images, seed=config.seed)
     yield _judged(detector, labelled, "zero-shot", None, 0.0)
     started = time.perf_counter()
     result = tune(detector, train, held_out, config, categories=labelled.classes)

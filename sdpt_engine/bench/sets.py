@@ -15,6 +15,7 @@ from sdpt_engine.errors import InvalidExampleError
 from sdpt_engine.types import Example, ObjectClass
 
 NUM_CHOOSING_JUDGES = 40
+_HELD_OUT_SHARE = 0.3  # as the app holds out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,15 @@ def load_set(folder: Path, *, is_choosing: bool = False) -> LabelledSet:
     random.Random(0).shuffle(train)
     number = min(NUM_CHOOSING_JUDGES, len(train) // 3)
     return LabelledSet(folder.name, classes, tuple(train[number:]), tuple(train[:number]))
+
+
+def labelled_by_person(
+    labelled: LabelledSet, *, num_images: int, seed: int
+) -> tuple[list[Example], list[Example]]:
+    """Some images of train.json as the app would use them: to learn from, and held out."""
+    chosen = random.Random(seed).sample(labelled.train, min(num_images, len(labelled.train)))
+    number = round(len(chosen) * (1 - _HELD_OUT_SHARE))
+    return chosen[:number], chosen[number:]
 
 
 def few_shots(train: Sequence[Example], num_classes: int, *, shots: int, seed: int) -> list[int]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sdpt_engine.boxes import iou_xyxy
+from sdpt_engine.boxes import overlaps
 from sdpt_engine.decoding import without_duplicates
 from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.second_look.names.namer import Chances, Namer
@@ -78,7 +78,7 @@ class SecondLook:
 
 def one_box_each(boxes: Boxes) -> NDArray[np.int64]:
     """For each box, best first, the place of the first one that is the same. [N, 4] to [N]."""
-    same = (iou_xyxy(*[torch.from_numpy(boxes)] * 2) >= _ONE_BOX_IOU).numpy()
+    same = overlaps(boxes, boxes) >= _ONE_BOX_IOU
     owners = np.full(len(boxes), -1, np.int64)
     for place in range(len(boxes)):
         if owners[place] < 0:

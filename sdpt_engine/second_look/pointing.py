@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from sdpt_engine.boxes import iou_xyxy
+from sdpt_engine.boxes import overlaps
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.types import Boxes, Pixels
+from sdpt_engine.second_look.names.namer import Namer
+from sdpt_engine.types import Boxes, Pixels, UsualSize
 
 Worths = NDArray[np.float32]
 Likely = Callable[[Boxes], Worths]
@@ -37,21 +37,33 @@ _MOST_OFF = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class UsualSize:
-    """Pixels. `scatter` is the standard deviation of the logarithm of a side."""
-
-    width: float
-    height: float
-    scatter: float
-
-
-@dataclass(frozen=True, slots=True)
 class Surroundings:
     """What is known of the image: boxes that a detector `found`, with scores in 0..1, and objects that are boxed."""
 
     found: Boxes
     scores: Worths
     taken: Boxes
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Answers clicks with what a prompt knows of edges and, where it learnt that, of names."""
+
+    edges: EdgeFinder
+    namer: Namer | None
+
+    def box_at(
+        self,
+        pixels: Pixels,
+        point: tuple[float, float],
+        class_id: int,
+        size: UsualSize,
+        known: Surroundings,
+    ) -> Boxes:
+        """As `box_at`, for an object of this class."""
+        namer = self.namer
+        likely = None if namer is None else lambda boxes: namer.chance_of(pixels, boxes, class_id)
+        return box_at(self.edges, pixels, point, size, known, likely=likely)
 
 
 def box_at(
@@ -75,7 +87,7 @@ def box_at(
     for _ in range(_ROUNDS):
         before = boxes
         boxes, unclear = finder.look(pixels, boxes)
-        is_at_rest = _overlaps(before, boxes).diagonal()
+        is_at_rest = overlaps(before, boxes).diagonal()
         clear = is_at_rest / np.maximum(unclear, _LEAST_UNCLEAR)
         rounds.append((boxes, clear.astype(np.float32)))
     tried = np.concatenate([boxes for boxes, _ in rounds[_FIRST_ROUND:]])
@@ -83,7 +95,7 @@ def box_at(
     worth *= _nearness(tried, at) * _usualness(tried, size) * _support(tried, known)
     if likely is not None:
         worth *= np.sqrt(np.maximum(likely(tried), _LEAST_LIKELY))
-    worth *= _overlaps(tried, tried[[int(worth.argmax())]])[:, 0] >= _ABOUT_THERE_IOU
+    worth *= overlaps(tried, tried[[int(worth.argmax())]])[:, 0] >= _ABOUT_THERE_IOU
     mean: Boxes = (worth[:, None] * tried).sum(axis=0) / worth.sum()
     return mean
 
@@ -123,12 +135,6 @@ def _normal(off: Worths) -> Worths:
 
 def _support(boxes: Boxes, known: Surroundings) -> Worths:
     """What the detector says for a box, and next to nothing for one whose object is boxed already."""
-    support = _UNSUPPORTED + (_overlaps(boxes, known.found) ** 4 @ known.scores)
-    is_taken = (_overlaps(boxes, known.taken) >= _SAME_IOU).any(axis=1)
+    support = _UNSUPPORTED + (overlaps(boxes, known.found) ** 4 @ known.scores)
+    is_taken = (overlaps(boxes, known.taken) >= _SAME_IOU).any(axis=1)
     return np.where(is_taken, _TAKEN, 1.0).astype(np.float32) * support.astype(np.float32)
-
-
-def _overlaps(first: Boxes, second: Boxes) -> Worths:
-    """IoU of each with each; [N, 4] and [M, 4] to [N, M]."""
-    found: Worths = iou_xyxy(torch.from_numpy(first), torch.from_numpy(second)).numpy()
-    return found

@@ -24,7 +24,7 @@ from app.pointing.asking import NoAnswerError, PointingError, PointingProcess
 from app.pointing.child import read, written
 from app.pointing.question import Question, question_at
 from app.pointing.service import PointingService
-from app.pointing.sizes import Size, usual_size
+from app.pointing.sizes import usual_size
 from app.pointing.trials import (
     PointingTrial,
     Trials,
@@ -36,8 +36,9 @@ from app.queueing import Costs
 from app.server import create_api
 from app.settings import Settings
 from app.workspace import Workspace, open_workspace
+from sdpt_engine.types import UsualSize
 from storage import bundles, predictions, projects
-from storage.annotations import Sides
+from storage.box_sizes import Sides
 from storage.boxes import intersection_over_union
 from storage.types import Box, BundleKind, NewPrediction
 from tests.app.blood_cells import now
@@ -116,7 +117,7 @@ def test_sizes_that_differ_make_the_guess_less_sure() -> None:
 
 def test_a_question_survives_the_way_to_the_other_process() -> None:
     asked = Question(
-        "a b.png", "5ha", None, (1.5, 2.0), 7, Size(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,)
+        "a b.png", "5ha", None, (1.5, 2.0), 7, UsualSize(3.0, 4.0, 0.5), (SURE,), (0.5,), (UNSURE,)
     )
     assert read(written(asked)) == asked
 
@@ -132,7 +133,7 @@ def test_another_process_answers_and_is_started_again_when_it_died(workspace: Wo
         assert ask(asked) == first
         assert ask.pid not in (None, pid)
         with pytest.raises(PointingError, match=r"gone\.png"):
-            ask(Question("gone.png", "", None, (5.0, 5.0), 1, Size(10.0, 10.0, 0.5)))
+            ask(Question("gone.png", "", None, (5.0, 5.0), 1, UsualSize(10.0, 10.0, 0.5)))
         assert ask(asked) == first
     assert ask.pid is None
 

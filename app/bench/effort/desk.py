@@ -144,19 +144,17 @@ class Desk:
         )
         found = self.answers(question)
         overlap = intersection_over_union(found, true.box)
-        is_exact, is_close = overlap >= self.person.accept_iou, overlap >= self.person.fix_iou
-        edged = self.person.bring_edge(self._image, index, found) if is_close else None
-        did = Actions(points=1)
-        if is_exact:
-            did += Actions(taken=1)
-        elif is_close:
+        box, did = None, Actions(points=1)
+        if overlap >= self.person.accept_iou:
+            box, did = found, did + Actions(taken=1)
+        elif overlap >= self.person.fix_iou:
+            edged = self.person.bring_edge(self._image, index, found)
+            box = edged or self.person.draw(self._image, index)
             did += Actions(mended=int(edged is None), edged=int(edged is not None))
         self.actions += did
-        in_vain = Actions(draws=int(not is_close))
+        in_vain = Actions(draws=int(box is None))
         self._seconds_pointing.append((did + in_vain).seconds(self._times))
-        if is_exact:
-            return found
-        return (edged or self.person.draw(self._image, index)) if is_close else None
+        return box
 
     def _boxed(self, image_id: int) -> list[Box]:
         """What is on the image when all proposals are judged, or out of sight."""
@@ -206,10 +204,10 @@ class Desk:
             ("drawn", did.draws - in_vain, times.draw_s),
             ("pointed", did.taken, times.point_s + times.accept_s),
             ("pointed", did.mended, times.point_s + times.fix_s),
-            ("pointed", did.edged, times.point_s + times.accept_s + times.edge_s),
+            ("pointed", did.edged, times.point_s + times.one_edge_s),
             ("accepted", did.accepts, times.accept_s),
             ("corrected", did.fixes, times.fix_s),
-            ("corrected", did.edges, times.accept_s + times.edge_s),
+            ("corrected", did.edges, times.one_edge_s),
             ("corrected", did.renames, times.rename_s),
             ("rejected", did.rejects, times.reject_s),
         )

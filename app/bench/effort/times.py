@@ -70,6 +70,11 @@ class TimeModel:
                     f"{field.default} is the default."
                 )
 
+    @property
+    def one_edge_s(self) -> float:
+        """A verdict, and one edge brought to its place."""
+        return self.accept_s + self.edge_s
+
 
 @dataclass(frozen=True, slots=True)
 class Actions:
@@ -134,6 +139,6 @@ class Actions:
             + self.points * times.point_s
             + self.taken * times.accept_s
             + self.mended * times.fix_s
-            + (self.edges + self.edged) * (times.accept_s + times.edge_s)
+            + (self.edges + self.edged) * times.one_edge_s
             + self.presses * times.press_s
         )

@@ -21,6 +21,12 @@ _MARGIN = 0.35  # of a side: as far as an edge may be off
 _LEAST_PX = 1.0
 
 
+def shipped_edges() -> dict[str, Tensor]:
+    """The weights that nobody has taught yet."""
+    tensors: dict[str, Tensor] = load_file(nano_folder() / "edges.safetensors")
+    return tensors
+
+
 class EdgeFinder:
     """The frozen encoder, and a network that may have learnt from a person."""
 
@@ -38,7 +44,7 @@ class EdgeFinder:
     @staticmethod
     def shipped(device: torch.device) -> EdgeFinder:
         """The one that nobody has taught yet."""
-        return EdgeFinder(load_file(nano_folder() / "edges.safetensors"), load_encoder(device))
+        return EdgeFinder(shipped_edges(), load_encoder(device))
 
     @property
     def tensors(self) -> dict[str, Tensor]:

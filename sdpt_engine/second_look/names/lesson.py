@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sdpt_engine.backbones.efficientnet_lite import EfficientNetLite0
-from sdpt_engine.boxes import iou_xyxy
+from sdpt_engine.boxes import overlaps
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.second_look.lessons import ShouldStop, found_loosely, stop_if_asked
 from sdpt_engine.second_look.names.namer import features_of
@@ -104,6 +104,5 @@ def _beside(found: Boxes, true: Boxes) -> Boxes:
     """What lies on none of the true boxes."""
     if not len(true) or not len(found):
         return found
-    overlaps = iou_xyxy(torch.from_numpy(found), torch.from_numpy(true)).amax(dim=1)
-    beside: Boxes = found[(overlaps < _NOTHING_IOU).numpy()]
+    beside: Boxes = found[overlaps(found, true).max(axis=1) < _NOTHING_IOU]
     return beside

@@ -8,8 +8,8 @@ import torch
 
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.second_look.pointing import Surroundings, UsualSize, box_at
-from sdpt_engine.types import Boxes, no_boxes
+from sdpt_engine.second_look.pointing import Surroundings, box_at
+from sdpt_engine.types import Boxes, UsualSize, no_boxes
 from tests.engine.second_look.scenes import SIZE_WH, discs
 
 USUAL = UsualSize(75.0, 75.0, 0.3)

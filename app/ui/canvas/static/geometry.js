@@ -74,7 +74,7 @@ export function resized(box, handle, dx, dy, size) {
 
 /** The edge that somebody means who points at where it should be: beyond the box the one that is farthest off, within
  * it the nearest. */
-export function edgeMeant(box, { x, y }) {
+function edgeMeant(box, { x, y }) {
   const beyond = { w: box[0] - x, n: box[1] - y, e: x - box[2], s: y - box[3] }; // negative within
   return Object.keys(beyond).reduce((a, b) => (beyond[b] > beyond[a] ? b : a));
 }
