@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from sdpt_engine.metrics import evaluate
     from sdpt_engine.predictor import Predictor
     from sdpt_engine.second_look.learning import (
+        LEAST_BOXES_THAT_JUDGE,
+        judged_by_the_same,
         learn_edges,
         learn_names,
         start_helps,
         start_of_edges,
+        with_look_of,
     )
     from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
@@ -48,6 +51,7 @@ __all__ = [
     "CHECKPOINT_NAME",
     "CHECKPOINT_PATTERN",
     "FEW_IMAGES",
+    "LEAST_BOXES_THAT_JUDGE",
     "CategoryMetrics",
     "Example",
     "Judged",
@@ -67,6 +71,7 @@ __all__ = [
     "finds_as_much",
     "from_detections",
     "is_better",
+    "judged_by_the_same",
     "learn_edges",
     "learn_names",
     "load_detector",
@@ -77,6 +82,7 @@ __all__ = [
     "start_of_edges",
     "to_detections",
     "tune",
+    "with_look_of",
 ]
 
 _WHERE = {
@@ -85,8 +91,11 @@ _WHERE = {
     "Judged": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
+    "LEAST_BOXES_THAT_JUDGE": "sdpt_engine.second_look.learning",
     "learn_edges": "sdpt_engine.second_look.learning",
     "learn_names": "sdpt_engine.second_look.learning",
+    "judged_by_the_same": "sdpt_engine.second_look.learning",
+    "with_look_of": "sdpt_engine.second_look.learning",
     "start_helps": "sdpt_engine.second_look.learning",
     "start_of_edges": "sdpt_engine.second_look.learning",
     "load_detector": "sdpt_engine.backbones",

@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 2
 TENSORS_NAME, MANIFEST_NAME = "prompt.safetensors", "bundle.json"
 EDGES_NAME, NAMES_NAME = "edges.safetensors", "names.safetensors"
+_SECOND_LOOK_FILES = {
+    "edges": EDGES_NAME,
+    "names": NAMES_NAME,
+    "judged_names": "judged_names.safetensors",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,13 @@ class PromptBundle:
     """What was learnt of where this person's boxes end, if that was of use: see `sdpt_engine.second_look`."""
     names: Mapping[str, Tensor] | None = None
     """What was learnt of how this person's classes look, likewise."""
+    judged_names: Mapping[str, Tensor] | None = None
+    """The same before it learnt from the images that judged it too, where it has."""
+
+    @property
+    def as_judged(self) -> PromptBundle:
+        """Without what the held-out images taught it, so that they can judge it again."""
+        return replace(self, names=self.judged_names or self.names, judged_names=None)
 
     @property
     def num_parameters(self) -> int:
@@ -119,7 +131,8 @@ class PromptBundle:
         try:
             contiguous = {name: value.contiguous() for name, value in self.tensors.items()}
             save_file(contiguous, unfinished / TENSORS_NAME)
-            for learnt, name in ((self.edges, EDGES_NAME), (self.names, NAMES_NAME)):
+            for field, name in _SECOND_LOOK_FILES.items():
+                learnt = getattr(self, field)
                 if learnt is not None:
                     save_file(dict(learnt), unfinished / name)
             _write_durably(unfinished / MANIFEST_NAME, json.dumps(self._manifest(), indent=1))
@@ -144,8 +157,7 @@ class PromptBundle:
             "metrics": dict(self.metrics),
             "train_digest": self.train_digest,
             "created_at": self.created_at.astimezone(UTC).isoformat(),
-            "has_edges": self.edges is not None,
-            "has_names": self.names is not None,
+            **{f"has_{field}": getattr(self, field) is not None for field in _SECOND_LOOK_FILES},
         }
 
 
@@ -166,8 +178,11 @@ def load_bundle(folder: Path) -> PromptBundle:
             backbone_digest=manifest["backbone_digest"],
             categories=tuple(ObjectClass(**item) for item in manifest["categories"]),
             tensors=_read_tensors(folder / TENSORS_NAME),
-            edges=_read_tensors(folder / EDGES_NAME) if manifest.get("has_edges") else None,
-            names=_read_tensors(folder / NAMES_NAME) if manifest.get("has_names") else None,
+            **{
+                learnt: _read_tensors(folder / name)
+                for learnt, name in _SECOND_LOOK_FILES.items()
+                if manifest.get(f"has_{learnt}")
+            },
             thresholds={int(key): float(v) for key, v in manifest["thresholds"].items()},
             config=manifest["config"],
             metrics=manifest["metrics"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sdpt_engine.types import Metrics
 
 MARGIN = 0.01  # relative: on a few images AP moves by a hair for no reason
@@ -20,3 +22,8 @@ def finds_as_much(new: Metrics, old: Metrics) -> bool:
     that its AP flatters.
     """
     return new.ap50 > 0.0 and new.ap50 >= old.ap50
+
+
+def may_be_as_good(new: Metrics, old: Metrics, *, num_boxes: int) -> bool:
+    """AP no lower than luck explains on so many boxes: half of 1 / sqrt(n), at most the standard error of a share."""
+    return new.ap > old.ap - 0.5 / math.sqrt(max(1, num_boxes))

@@ -13,21 +13,28 @@ from sdpt_engine.data import load_image_upright
 from sdpt_engine.errors import ImageUnreadableError
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
-from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.finder import EdgeFinder, shipped_edges
 from sdpt_engine.second_look.edges.lesson import learn, lesson_from
 from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.second_look.lessons import ShouldStop, stop_if_asked
 from sdpt_engine.second_look.look import MOST_TIGHTENED, SecondLook
-from sdpt_engine.second_look.names.lesson import learn_to_name, naming_lesson_from
+from sdpt_engine.second_look.names.lesson import (
+    NamingLesson,
+    learn_to_name,
+    naming_lesson_from,
+    num_turns,
+)
 from sdpt_engine.thresholds import thresholds_by_class
-from sdpt_engine.types import Boxes, Example, Pixels
-from sdpt_engine.verdict import is_better
+from sdpt_engine.types import Boxes, Example, Metrics, ObjectClass, Pixels
+from sdpt_engine.verdict import is_better, may_be_as_good
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
-    from sdpt_engine.tuning import TuneResult
+    from sdpt_engine.bundle import PromptBundle
+    from sdpt_engine.tuning import Judged, TuneResult
 
-LEAST_BOXES = 10
+LEAST_BOXES = 5  # to learn from; held-out images turn down what was learnt from too few
+LEAST_BOXES_THAT_JUDGE = 10
 STEPS = 150
 _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
@@ -46,30 +53,18 @@ def learn_edges(
 ) -> TuneResult:
     """The result with a second look at edges, where that betters AP on the images that judged it; else as it was.
 
-    They choose between the start and what `train` made of it. Raises TuneInterrupted when `should_stop` says so.
+    They choose between the start and what `train` made of it; nano takes that unless they are clearly against it.
+    Raises TuneInterrupted when `should_stop` says so.
     """
     if not _can_be_learnt(result, train):
         return result
-    num_boxes = sum(len(example.boxes) for example in train)
-    steps = min(STEPS, most_steps)
-    finder = EdgeFinder.shipped(detector.device)
-    with_start = _judged_again(detector, result, edges=finder.tensors)
-    wanted = min(_CUT_OUTS, steps * _BATCH_SIZE)
-    times = min(max(round(wanted / num_boxes), 1), _MOST_TIMES_PER_BOX)
-    lesson = lesson_from(finder, train, times_per_box=times, seed=seed, should_stop=should_stop)
-    if lesson is not None:
-        learn(
-            finder,
-            lesson,
-            steps=steps,
-            batch_size=_BATCH_SIZE,
-            learning_rate=_LEARNING_RATE,
-            seed=seed,
-            should_stop=should_stop,
-        )
-    learnt = _judged_again(detector, result, edges=finder.tensors)
+    with_start = _judged_again(detector, result, edges=shipped_edges())
+    tensors = _taught_edges(
+        detector, train, most_steps=most_steps, seed=seed, should_stop=should_stop
+    )
+    learnt = _judged_again(detector, result, edges=tensors)
     best = max(with_start, learnt, key=lambda look: look.tuned.ap)
-    return best if is_better(best.tuned, result.tuned) else result
+    return best if _is_taken(detector, best, result) else result
 
 
 def learn_names(
@@ -82,7 +77,9 @@ def learn_names(
 ) -> TuneResult:
     """The result with a second look at names, where that betters AP on the images that judged it; else as it was.
 
-    Raises TuneInterrupted when `should_stop` says so.
+    Nano takes it unless they are clearly against it. Once they have judged, these images teach names
+    too; what was measured stays what it was before, and so does `judged_names`. Raises TuneInterrupted when
+    `should_stop` says so.
     """
     if not _can_be_learnt(result, train):
         return result
@@ -92,17 +89,63 @@ def learn_names(
     def find(pixels: Pixels) -> Boxes:
         return predictor.predict([pixels])[0].boxes
 
-    lesson = naming_lesson_from(
-        load_encoder(detector.device),
-        train,
-        num_classes=len(classes),
-        find=find,
-        seed=seed,
-        should_stop=should_stop,
-    )
+    encoder = load_encoder(detector.device)
+    judges = [pair.example for pair in result.judged]
+    turns = num_turns([*train, *judges])
+
+    def lesson_of(examples: Sequence[Example]) -> NamingLesson:
+        return naming_lesson_from(
+            encoder,
+            examples,
+            num_classes=len(classes),
+            find=find,
+            turns=turns,
+            seed=seed,
+            should_stop=should_stop,
+        )
+
+    lesson = lesson_of(train)
     tensors = learn_to_name(lesson, classes)
     named = _judged_again(detector, result, edges=result.bundle.edges, names=tensors)
-    return named if is_better(named.tuned, result.tuned) else result
+    if not _is_taken(detector, named, result):
+        return result
+    from_all = learn_to_name(lesson.and_also(lesson_of(judges)), classes)
+    bundle = dataclasses.replace(named.bundle, names=from_all, judged_names=tensors)
+    return dataclasses.replace(named, bundle=bundle)
+
+
+def judged_by_the_same(
+    detector: Detector, older: PromptBundle, result: TuneResult, *, min_score: float
+) -> TuneResult:
+    """An older prompt without its second look, measured on the images that judged `result`, by the classes of that.
+
+    Raises BundleError where it does not fit the detector.
+    """
+    classes = result.bundle.categories
+    prompt = dataclasses.replace(older, edges=None, names=None, judged_names=None)
+    predictor = Predictor(detector, classes, prompt, min_score=min_score)
+    judged = tuple(
+        dataclasses.replace(pair, prediction=predictor.predict([pair.example.image_path])[0])
+        for pair in result.judged
+    )
+    tuned = _measured(judged, classes)
+    return dataclasses.replace(result, bundle=prompt, judged=judged, tuned=tuned, prompt_alone=None)
+
+
+def with_look_of(
+    detector: Detector,
+    alone: TuneResult,
+    look: PromptBundle,
+    *,
+    classes: Sequence[ObjectClass],
+) -> TuneResult:
+    """A prompt alone, measured again under the second look of a bundle; as it is where that has none."""
+    if look.edges is None and look.names is None:
+        return alone
+    judged = look.as_judged
+    mixed = _judged_again(detector, alone, edges=judged.edges, names=judged.names, classes=classes)
+    bundle = dataclasses.replace(mixed.bundle, names=look.names, judged_names=look.judged_names)
+    return dataclasses.replace(mixed, bundle=bundle)
 
 
 def start_helps(
@@ -110,10 +153,10 @@ def start_helps(
 ) -> bool:
     """Whether the start of the edges, as it ships, betters AP of a detector without a prompt on these images.
 
-    Fewer than `LEAST_BOXES` boxes tell nothing: then it is taken for nano, whose boxes are known to be loose, and for
-    no other. An image that cannot be read is left out. Raises TuneInterrupted between two images.
+    Fewer than `LEAST_BOXES_THAT_JUDGE` boxes tell nothing: then it is taken for nano, whose boxes are known to be
+    loose, and for no other. An image that cannot be read is left out. Raises TuneInterrupted between two images.
     """
-    if sum(len(example.boxes) for example in judges) < LEAST_BOXES:
+    if sum(len(example.boxes) for example in judges) < LEAST_BOXES_THAT_JUDGE:
         return predictor.detector.name in SHIPPED_PX
     look = start_of_edges(predictor)
     plain, again, truth = [], [], []
@@ -137,6 +180,14 @@ def start_of_edges(predictor: Predictor) -> SecondLook:
     return SecondLook(class_ids, edges=EdgeFinder.shipped(predictor.detector.device))
 
 
+def _is_taken(detector: Detector, new: TuneResult, old: TuneResult) -> bool:
+    """Where the judges are for it; of nano, which is known to gain, where they are not clearly against it."""
+    if detector.name not in SHIPPED_PX:
+        return is_better(new.tuned, old.tuned)
+    num_boxes = sum(len(pair.example.boxes) for pair in new.judged)
+    return may_be_as_good(new.tuned, old.tuned, num_boxes=num_boxes)
+
+
 def _can_be_learnt(result: TuneResult, train: Sequence[Example]) -> bool:
     """Not from fewer than `LEAST_BOXES` boxes, nor where the images judged each other: none is left to judge then."""
     learnt_from = {example.image_path for example in train}
@@ -145,16 +196,45 @@ def _can_be_learnt(result: TuneResult, train: Sequence[Example]) -> bool:
     return num_boxes >= LEAST_BOXES and bool(judges) and not learnt_from & judges
 
 
+def _taught_edges(
+    detector: Detector,
+    examples: Sequence[Example],
+    *,
+    most_steps: int,
+    seed: int,
+    should_stop: ShouldStop | None,
+) -> Mapping[str, Tensor]:
+    """What the start becomes by these boxes."""
+    num_boxes = sum(len(example.boxes) for example in examples)
+    steps = min(STEPS, most_steps)
+    finder = EdgeFinder.shipped(detector.device)
+    wanted = min(_CUT_OUTS, steps * _BATCH_SIZE)
+    times = min(max(round(wanted / num_boxes), 1), _MOST_TIMES_PER_BOX)
+    lesson = lesson_from(finder, examples, times_per_box=times, seed=seed, should_stop=should_stop)
+    if lesson is not None:
+        learn(
+            finder,
+            lesson,
+            steps=steps,
+            batch_size=_BATCH_SIZE,
+            learning_rate=_LEARNING_RATE,
+            seed=seed,
+            should_stop=should_stop,
+        )
+    return finder.tensors
+
+
 def _judged_again(
     detector: Detector,
     result: TuneResult,
     *,
     edges: Mapping[str, Tensor] | None = None,
     names: Mapping[str, Tensor] | None = None,
+    classes: Sequence[ObjectClass] | None = None,
 ) -> TuneResult:
-    """The prompt with this second look, whatever that is worth."""
+    """The prompt with this second look, whatever that is worth; `classes` are its own unless given."""
     alone = result.prompt_alone or result
-    classes = alone.bundle.categories
+    classes = classes or alone.bundle.categories
     bundle = dataclasses.replace(alone.bundle, edges=edges, names=names)
     look = bundle.second_look(detector.device, classes)
     assert look is not None, "one of them is given"
@@ -165,9 +245,8 @@ def _judged_again(
         )
         for pair in alone.judged
     )
-    truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
+    tuned = _measured(judged, classes)
     found = [pair.prediction for pair in judged]
-    tuned = evaluate(found, truth, [item.name for item in classes])
     by_class = thresholds_by_class(found, [pair.example for pair in judged], classes)
     bundle = dataclasses.replace(
         bundle,
@@ -180,3 +259,8 @@ def _judged_again(
         },
     )
     return dataclasses.replace(alone, bundle=bundle, tuned=tuned, judged=judged, prompt_alone=alone)
+
+
+def _measured(judged: Sequence[Judged], classes: Sequence[ObjectClass]) -> Metrics:
+    truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
+    return evaluate([pair.prediction for pair in judged], truth, [item.name for item in classes])

@@ -129,15 +129,29 @@ def test_edges_of_another_network_are_refused(bundle: PromptBundle) -> None:
         foreign.second_look(torch.device("cpu"), foreign.categories)
 
 
+def _names() -> dict[str, torch.Tensor]:
+    weight, bias = torch.rand(2, NUM_FEATURES), torch.rand(2)
+    return {"weight": weight, "bias": bias, "class_ids": torch.tensor([7])}
+
+
 def test_names_survive_the_disk_with_the_prompt(bundle: PromptBundle, tmp_path: Path) -> None:
-    names = {
-        "weight": torch.rand(2, NUM_FEATURES),
-        "bias": torch.rand(2),
-        "class_ids": torch.tensor([7]),
-    }
+    names = _names()
     loaded = load_bundle(dataclasses.replace(bundle, names=names).save(tmp_path / "b"))
     assert loaded.names is not None
     assert all(torch.equal(loaded.names[name], tensor) for name, tensor in names.items())
+
+
+def test_a_loaded_bundle_can_still_look_as_it_was_judged(
+    bundle: PromptBundle, tmp_path: Path
+) -> None:
+    before, after = _names(), _names()
+    taught = dataclasses.replace(bundle, names=after, judged_names=before)
+    loaded = load_bundle(taught.save(tmp_path / "b"))
+    assert loaded.names is not None
+    assert loaded.as_judged.names is not None
+    assert torch.equal(loaded.names["weight"], after["weight"])
+    assert torch.equal(loaded.as_judged.names["weight"], before["weight"])
+    assert load_bundle(bundle.save(tmp_path / "c")).as_judged.names is None
 
 
 def test_names_of_another_size_are_refused(bundle: PromptBundle) -> None:

@@ -21,6 +21,8 @@ Find = Callable[[Pixels], Boxes]
 _TIMES_FOUND = 2  # each box is learnt as it was drawn, and as often as it might have been found
 _NOTHING_IOU = 0.4  # what overlaps every true box by less shows none of them
 _MOST_CUT_OUTS = 4000  # a look costs some milliseconds each; more of them would hardly name better
+_MOST_TURNS = 4  # by 90 degrees each: an object lies this way round or that
+_ABOUT_BESIDE = 40  # of what is found on an image
 _MOST_STEPS = 60
 _WEIGHT_DECAY = 0.01
 
@@ -32,6 +34,19 @@ class NamingLesson:
     features: Tensor
     labels: Tensor
 
+    def and_also(self, other: NamingLesson) -> NamingLesson:
+        return NamingLesson(
+            torch.cat((self.features, other.features)), torch.cat((self.labels, other.labels))
+        )
+
+
+def num_turns(examples: Sequence[Example]) -> int:
+    """From how many sides cut-outs can be learnt, 1..4, without there being too many of them."""
+    expected = sum(
+        len(e.boxes) * (1 + _TIMES_FOUND) + _ABOUT_BESIDE * e.is_exhaustive for e in examples
+    )
+    return min(max(_MOST_CUT_OUTS // max(expected, 1), 1), _MOST_TURNS)
+
 
 def naming_lesson_from(
     encoder: EfficientNetLite0,
@@ -39,12 +54,14 @@ def naming_lesson_from(
     *,
     num_classes: int,
     find: Find,
+    turns: int = 1,
     seed: int,
     should_stop: ShouldStop | None = None,
 ) -> NamingLesson:
     """The boxes of the examples in a chance order, and of each complete one what `find` finds beside them.
 
-    Ends where there are enough cut-outs. Raises TuneInterrupted between two images, ImageUnreadableError.
+    Each cut-out counts `turns` times, turned by 90 degrees once more each time. Ends where there are enough cut-outs.
+    Raises TuneInterrupted between two images, ImageUnreadableError.
     """
     chance = np.random.default_rng(seed)
     features: list[Tensor] = []
@@ -57,9 +74,11 @@ def naming_lesson_from(
         loose = [found_loosely(example.boxes, size_wh, chance) for _ in range(_TIMES_FOUND)]
         nothing = _beside(find(pixels), example.boxes) if example.is_exhaustive else None
         boxes = [example.boxes, *loose, *([] if nothing is None else [nothing])]
-        features.append(features_of(encoder, pixels, np.concatenate(boxes)).cpu())
-        labels += [*example.labels.tolist()] * (1 + _TIMES_FOUND)
-        labels += [num_classes] * (0 if nothing is None else len(nothing))
+        shown = example.labels.tolist() * (1 + _TIMES_FOUND)
+        shown += [num_classes] * (0 if nothing is None else len(nothing))
+        for turn in range(turns):
+            features.append(features_of(encoder, pixels, np.concatenate(boxes), turn=turn).cpu())
+            labels += shown
         if len(labels) >= _MOST_CUT_OUTS:
             break
     return NamingLesson(torch.cat(features), torch.tensor(labels, dtype=torch.int64))

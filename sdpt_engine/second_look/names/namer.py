@@ -67,8 +67,14 @@ class Namer:
 
 
 @torch.no_grad()
-def features_of(encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes) -> Tensor:
-    """The mean and the largest value of each channel of the last map of each box's cut-out: [N, 640]."""
+def features_of(
+    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, turn: int = 0
+) -> Tensor:
+    """The mean and the largest value of each channel of the last map of each box's cut-out: [N, 640].
+
+    The cut-outs are turned by `turn` times 90 degrees before.
+    """
     device = next(encoder.parameters()).device
-    (last,) = encoder.maps(cut_out(pixels, regions(boxes, _MARGIN)).to(device), (_STAGE,))
+    cut_outs = cut_out(pixels, regions(boxes, _MARGIN)).rot90(turn, (2, 3))
+    (last,) = encoder.maps(cut_outs.to(device), (_STAGE,))
     return torch.cat((last.mean(dim=(2, 3)), last.amax(dim=(2, 3))), dim=1)

@@ -9,12 +9,23 @@ import numpy as np
 import pytest
 import torch
 
-from sdpt_engine import Predictor, learn_edges, learn_names, start_helps, tune
+from sdpt_engine import (
+    Predictor,
+    judged_by_the_same,
+    learn_edges,
+    learn_names,
+    start_helps,
+    tune,
+    with_look_of,
+)
+from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.base import Detector
+from sdpt_engine.backbones.nano import load_nano
 from sdpt_engine.errors import TuneInterrupted
 from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.tuning import TuneResult
-from sdpt_engine.types import Example, ObjectClass, TuneConfig
+from sdpt_engine.types import Example, Metrics, ObjectClass, TuneConfig
+from sdpt_engine.verdict import may_be_as_good
 from tests.engine.second_look.scenes import example, example_of_two
 
 DISC = (ObjectClass(1, "disc", "disc"),)
@@ -99,7 +110,7 @@ def test_a_stop_while_images_judge_is_a_stop(tuned: Tuned, tmp_path: Path) -> No
 
 
 def test_nothing_is_learnt_from_a_few_boxes(tuned: Tuned) -> None:
-    assert learn_edges(tuned.detector, tuned.result, tuned.train[:2]) is tuned.result
+    assert learn_edges(tuned.detector, tuned.result, tuned.train[:1]) is tuned.result
 
 
 def test_nothing_is_learnt_where_no_image_is_left_to_judge(tuned: Tuned) -> None:
@@ -136,9 +147,46 @@ def test_names_come_on_top_of_edges(two: Tuned) -> None:
     assert named.bundle.edges is with_edges.bundle.edges
 
 
+def test_who_judged_the_names_teaches_them_afterwards_and_what_was_judged_stays(two: Tuned) -> None:
+    named = learn_names(two.detector, two.result, two.train)
+    now, then = named.bundle.names, named.bundle.as_judged.names
+    assert now is not None
+    assert then is not None
+    assert not torch.equal(now["weight"], then["weight"])
+    pair = named.judged[0]
+    predictor = Predictor(two.detector, TWO, named.bundle.as_judged, min_score=0.01)
+    (found,) = predictor.predict([pair.example.image_path])
+    np.testing.assert_allclose(found.scores[:4], pair.prediction.scores[:4], atol=0.01)
+
+
+def test_an_older_prompt_is_measured_under_the_new_second_look(two: Tuned) -> None:
+    named = learn_names(two.detector, two.result, two.train)
+    alone = judged_by_the_same(two.detector, named.bundle, named, min_score=0.01)
+    mixed = with_look_of(two.detector, alone, named.bundle, classes=TWO)
+    assert alone.bundle.names is None
+    assert mixed.bundle.names is named.bundle.names
+    assert mixed.bundle.as_judged.names is named.bundle.as_judged.names
+    assert mixed.tuned.ap50 == pytest.approx(named.tuned.ap50, abs=0.02)
+    assert with_look_of(two.detector, alone, alone.bundle, classes=TWO) is alone
+
+
 def test_wrong_names_are_not_kept(two: Tuned) -> None:
     swapped = [dataclasses.replace(e, labels=1 - e.labels) for e in two.train]
     assert learn_names(two.detector, two.result, swapped) is two.result
+
+
+def test_judges_with_few_boxes_are_not_clearly_against_anything() -> None:
+    before, after = Metrics(0.5, 0.7, {}, 1), Metrics(0.38, 0.6, {}, 1)
+    assert may_be_as_good(after, before, num_boxes=9)
+    assert not may_be_as_good(after, before, num_boxes=30)
+
+
+def test_another_backbone_than_nano_needs_judges_that_are_for_it(two: Tuned) -> None:
+    other = load_nano(nano_folder(), torch.device("cpu"), name="another")
+    named = learn_names(two.detector, two.result, two.train)
+    as_good = dataclasses.replace(two.result, tuned=named.tuned)
+    assert learn_names(two.detector, as_good, two.train).bundle.names is not None
+    assert learn_names(other, as_good, two.train) is as_good
 
 
 def test_names_are_not_learnt_where_no_image_is_left_to_judge(two: Tuned) -> None:
