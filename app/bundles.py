@@ -51,12 +51,22 @@ def load_prompt(workspace: Workspace, bundle: Bundle) -> PromptBundle:
 
 
 def load_predictor(
-    workspace: Workspace, detector: Detector, bundle: Bundle | None, *, min_score: float = 0.05
+    workspace: Workspace,
+    detector: Detector,
+    bundle: Bundle | None,
+    *,
+    min_score: float = 0.05,
+    as_judged: bool = False,
 ) -> Predictor:
-    """A predictor of the current classes. Raises BundleError for a foreign or broken bundle."""
+    """A predictor of the current classes; `as_judged` it has learnt nothing from its held-out images.
+
+    Raises BundleError for a foreign or broken bundle.
+    """
     with workspace.database.read() as tx:
         classes = object_classes(categories.list_all(tx))
     prompt = None if bundle is None else load_prompt(workspace, bundle)
+    if prompt is not None and as_judged:
+        prompt = prompt.as_judged
     return sdpt_engine.Predictor(detector, classes, prompt, min_score=min_score)
 
 

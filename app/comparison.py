@@ -1,16 +1,19 @@
-"""Tune or keep: a new prompt is adopted if it beats the detector alone and finds no less than the one in use."""
+"""Tune or keep: a new prompt is adopted if it beats the detector alone and finds no less than the one in use.
+
+Where it finds less, the one in use stays, and may still gain by the new second look.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import sdpt_engine
 from app.bundles import load_prompt
 from app.convert import metrics_json
-from app.job_context import job_dir
-from app.snapshot import SNAPSHOT_NAME, read_snapshot
+from app.learnt import learnt_from
 from app.workspace import Workspace
 from sdpt_engine.errors import BundleError
 from sdpt_engine.types import Metrics, ObjectClass
@@ -19,7 +22,6 @@ from storage.types import Bundle
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
-    from sdpt_engine.predictor import Predictor
     from sdpt_engine.tuning import Judged, TuneResult
 
 MIN_SCORE = 0.01
@@ -27,11 +29,17 @@ MIN_SCORE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The verdict, in words for a person, and the figures of the bundle in use (None without one)."""
+    """The verdict in words for a person, what it is about, and the figures of the bundle in use (None without one).
+
+    `result` is the new one, or the prompt in use under the new second look where that finds more: then `reused` is the
+    bundle that it comes from.
+    """
 
     is_better: bool
     reason: str
+    result: TuneResult
     current: Metrics | None = None
+    reused: Bundle | None = None
 
     @property
     def current_json(self) -> dict[str, Any] | None:
@@ -47,61 +55,93 @@ def compare(
 ) -> Comparison:
     """Compare on the images that judged the result, none of which it had learnt from when it did.
 
-    Against the bundle in use only those images count that this one has not learnt from either.
+    Against the bundle in use only those images count that this one has not learnt from either. Where these hold but a
+    few boxes the newer is taken, which has learnt from more.
     """
     if not result.has_gained:
         return Comparison(
             False,
             f"Kept as a choice, not adopted: held-out AP50 {_percent(result.tuned)} does not beat "
             f"{_percent(result.zero_shot)} without a prompt.",
+            result,
         )
     with workspace.database.read() as tx:
         adopted = bundles.adopted(tx)
-    rival = None if adopted is None else _usable(workspace, detector, adopted, classes)
+    rivals = None if adopted is None else _rivals(workspace, detector, adopted, result)
     gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
     if result.prompt_alone is not None:
         gain += (
             f"; a second look at {_what_looks_again(result)} of each box gives AP {result.tuned.ap:.1%}, "
             f"{result.prompt_alone.tuned.ap:.1%} without it"
         )
-    if adopted is None or rival is None:
-        return Comparison(True, f"Adopted: {gain}.")
+    if adopted is None or rivals is None:
+        return Comparison(True, f"Adopted: {gain}.", result)
     unseen = _unseen(workspace, adopted, result.judged)
-    where = f"on {len(unseen)} images that neither has learnt from"
-    if not unseen:  # then it may judge itself by what it has learnt: that favours the one in use
-        unseen = list(result.judged)
+    where = f"on {sum(unseen)} images that neither has learnt from"
+    if not any(unseen):
+        # Then it may judge itself by what it has learnt: that favours the one in use.
+        unseen = [True] * len(unseen)
         where = f"on {len(unseen)} images, all of which '{adopted.name}' has learnt from"
     names = [item.name for item in classes]
-    truth = [(pair.example.boxes, pair.example.labels) for pair in unseen]
-    ours = sdpt_engine.evaluate([pair.prediction for pair in unseen], truth, names)
-    proposed = [rival.predict([pair.example.image_path])[0] for pair in unseen]
-    theirs = sdpt_engine.evaluate(proposed, truth, names)
+    ours, theirs, mixed = (
+        _measured(compress(each.judged, unseen), names)
+        for each in (result, rivals.as_it_is, rivals.under_the_new_look)
+    )
     sentence = f"{where}, AP50 {_percent(ours)} against {_percent(theirs)} of '{adopted.name}'"
+    num_boxes = sum(len(pair.example.boxes) for pair in compress(result.judged, unseen))
+    if num_boxes < sdpt_engine.LEAST_BOXES_THAT_JUDGE:
+        few = f"they hold {num_boxes} boxes, too few to tell, and the new one has learnt from more"
+        return Comparison(True, f"Adopted: {gain}; {sentence}: {few}.", result, theirs)
+    if rivals.can_be_mixed and mixed.ap50 > ours.ap50 and sdpt_engine.finds_as_much(mixed, theirs):
+        reason = (
+            f"Adopted: the prompt of '{adopted.name}' once more, with what was learnt now of "
+            f"{_what_looks_again(result)} of each box: AP50 {_percent(mixed)}; {sentence}."
+        )
+        judged = tuple(compress(rivals.under_the_new_look.judged, unseen))
+        chosen = replace(rivals.under_the_new_look, judged=judged)
+        return Comparison(True, reason, chosen, theirs, adopted)
     if sdpt_engine.finds_as_much(ours, theirs):
-        return Comparison(True, f"Adopted: {gain}; {sentence}.", theirs)
-    return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", theirs)
+        return Comparison(True, f"Adopted: {gain}; {sentence}.", result, theirs)
+    return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", result, theirs)
 
 
-def _usable(
-    workspace: Workspace, detector: Detector, adopted: Bundle, classes: Sequence[ObjectClass]
-) -> Predictor | None:
-    """The prompt in use; None when it is foreign or broken, so that it cannot be a rival."""
+@dataclass(frozen=True, slots=True)
+class _Rivals:
+    """The bundle in use as it was when it was judged, and its prompt under the second look of a new result."""
+
+    as_it_is: TuneResult
+    under_the_new_look: TuneResult
+    can_be_mixed: bool
+
+
+def _rivals(
+    workspace: Workspace, detector: Detector, adopted: Bundle, result: TuneResult
+) -> _Rivals | None:
+    """None when the bundle in use is foreign or broken, so that it cannot be a rival."""
     if adopted.folder is None:
         return None
+    classes = result.bundle.categories
     try:
-        prompt = load_prompt(workspace, adopted)
-        return sdpt_engine.Predictor(detector, classes, prompt, min_score=MIN_SCORE)
+        older = load_prompt(workspace, adopted).as_judged
+        alone = sdpt_engine.judged_by_the_same(detector, older, result, min_score=MIN_SCORE)
+        as_it_is = sdpt_engine.with_look_of(detector, alone, older, classes=classes)
+        mixed = sdpt_engine.with_look_of(detector, alone, result.bundle, classes=classes)
     except BundleError:
         return None
+    same_classes = [c.id for c in older.categories] == [c.id for c in classes]
+    return _Rivals(as_it_is, mixed, same_classes and mixed.prompt_alone is not None)
 
 
-def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> list[Judged]:
-    """What the bundle in use has not learnt from either."""
-    path = job_dir(workspace, adopted.job_id or 0) / SNAPSHOT_NAME
-    if not path.is_file():
-        return list(judged)
-    seen = {workspace.image_path(item.relative_path) for item in read_snapshot(path).train}
-    return [pair for pair in judged if pair.example.image_path not in seen]
+def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> list[bool]:
+    """Whether the bundle in use has not learnt from it either."""
+    seen = {workspace.image_path(path) for path in learnt_from(workspace, adopted)}
+    return [pair.example.image_path not in seen for pair in judged]
+
+
+def _measured(judged: Iterable[Judged], names: Sequence[str]) -> Metrics:
+    pairs = list(judged)
+    truth = [(pair.example.boxes, pair.example.labels) for pair in pairs]
+    return sdpt_engine.evaluate([pair.prediction for pair in pairs], truth, names)
 
 
 def _what_looks_again(result: TuneResult) -> str:

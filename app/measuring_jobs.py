@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import sdpt_engine
 from app import evidence
 from app.convert import example, new_predictions
-from app.job_context import JobContext, JobStopped, job_dir
+from app.job_context import JobContext, JobStopped
+from app.learnt import known_to
 from app.measuring import HeldOut, measure
-from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
+from app.snapshot import LabelledImage, collect_labelled
 from app.thresholding import default_threshold
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError
@@ -95,7 +96,7 @@ def _unmeasured(
     workspace: Workspace, bundle: Bundle, *, again: bool
 ) -> Mapping[int, LabelledImage]:
     """By image id; the newest images, since they are most like those to come."""
-    learnt = _learnt(workspace, bundle)
+    learnt = known_to(workspace, bundle)
     with workspace.database.read() as tx:
         measured = {image_id for image_id, _ in measurements.num_true(tx, bundle.id)}
         known = set() if again else measured
@@ -111,13 +112,6 @@ def _unmeasured(
             ):
                 found[image.id] = item
     return dict(sorted(found.items())[-_MOST_IMAGES:])
-
-
-def _learnt(workspace: Workspace, bundle: Bundle) -> set[str]:
-    path = job_dir(workspace, bundle.job_id or 0) / SNAPSHOT_NAME
-    if bundle.kind is not BundleKind.TUNED or not path.is_file():
-        return set()
-    return {item.relative_path for item in read_snapshot(path).train}
 
 
 def _path(workspace: Workspace, item: LabelledImage) -> Path:

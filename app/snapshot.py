@@ -81,10 +81,10 @@ def split(
 ) -> tuple[tuple[LabelledImage, ...], tuple[LabelledImage, ...]]:
     """Training and held-out images. A class keeps at least one training image wherever it can.
 
-    Images with all their objects labelled are held out first: on others a right proposal would count as wrong.
+    Images with all their objects labelled are held out first: on others a right proposal would count as wrong. What
+    was held out stays so, by and large, as more is labelled: then it can judge a newer prompt and an older one.
     """
-    shuffled = list(labelled)
-    random.Random(seed).shuffle(shuffled)
+    shuffled = sorted(labelled, key=lambda i: _lot(i, seed))
     wanted = min(len(shuffled) - 1, max(1, round(len(shuffled) * held_out_share)))
     remaining = _images_per_class(shuffled)
     held_out: list[LabelledImage] = []
@@ -117,6 +117,11 @@ def read_snapshot(path: Path) -> Snapshot:
         tuple(_from_json(item) for item in document["train"]),
         tuple(_from_json(item) for item in document["held_out"]),
     )
+
+
+def _lot(item: LabelledImage, seed: int) -> float:
+    """Drawn for each image by itself, whatever others there are."""
+    return random.Random(f"{seed} {item.relative_path}").random()
 
 
 def _images_per_class(labelled: Sequence[LabelledImage]) -> dict[int, int]:

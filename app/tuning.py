@@ -14,6 +14,7 @@ from app.comparison import Comparison, compare
 from app.convert import example, metrics_json, number_or_none, snapshot_classes
 from app.errors import NotReadyError
 from app.job_context import JobContext, JobStopped, job_dir
+from app.learnt import PROMPT_OF_JOBS
 from app.measuring_jobs import keep_judged
 from app.readiness import readiness
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, freeze, read_snapshot, write_snapshot
@@ -94,7 +95,7 @@ def run_tune(context: JobContext) -> Job:
     if not request.is_plain:
         result = _with_second_look(context, detector, result, train, config)
     comparison = compare(context.workspace, detector, result, classes=classes)
-    return _finish(context, detector, result, comparison, skipped)
+    return _finish(context, detector, comparison.result, comparison, skipped)
 
 
 def _readable(
@@ -229,11 +230,14 @@ def _finish(
     job, at = context.claim.job, datetime.now(UTC)
     folder = Path("bundles") / f"tuned-{job.id}-a{context.claim.attempt}"
     result.bundle.save(context.workspace.state_dir / folder)
-    metrics = {
+    metrics: dict[str, Any] = {
         "zero_shot": metrics_json(result.zero_shot),
         "step0": metrics_json(result.step0),
         "tuned": metrics_json(result.tuned),
     }
+    reused = comparison.reused
+    if reused is not None:
+        metrics[PROMPT_OF_JOBS] = [reused.job_id, *reused.metrics.get(PROMPT_OF_JOBS, ())]
     with context.workspace.database.job_write() as tx:
         bundle = bundles.create(
             tx,

@@ -19,8 +19,8 @@ from app.bundles import load_predictor
 from app.convert import new_predictions
 from app.errors import NotReadyError
 from app.fiftyone.places import Places
-from app.job_context import JobContext, JobStopped, job_dir
-from app.snapshot import SNAPSHOT_NAME, read_snapshot
+from app.job_context import JobContext, JobStopped
+from app.learnt import learnt_from
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError
 from storage import bundles, images, jobs
@@ -113,7 +113,7 @@ def _checked(
     workspace = context.workspace
     is_tuned = bundle.kind is BundleKind.TUNED
     predictor = load_predictor(
-        workspace, detector, bundle if is_tuned else None, min_score=_MIN_SCORE
+        workspace, detector, bundle if is_tuned else None, min_score=_MIN_SCORE, as_judged=True
     )
     found: dict[int, list[list[float]]] = {}
     paths = [workspace.image_path(image.relative_path) for image in labelled]
@@ -127,18 +127,11 @@ def _checked(
             ]
         step = before + index + 1
         context.say("phase", {"text": f"Measuring {bundle.name}"}, step=step, total_steps=total)
-    learnt = _learnt_from(workspace, bundle)
+    learnt = learnt_from(workspace, bundle)
     held_out = tuple(i.id for i in labelled if i.id in found and i.relative_path not in learnt)
     with workspace.database.read() as tx:
         name = bundle_fields(bundles.list_all(tx))[bundle.id]
     return Check(f"{CHECK_PREFIX}{name}", bundle.id, found, held_out)
-
-
-def _learnt_from(workspace: Workspace, bundle: Bundle) -> set[str]:
-    path = job_dir(workspace, bundle.job_id or 0) / SNAPSHOT_NAME
-    if not path.is_file():
-        return set()
-    return {item.relative_path for item in read_snapshot(path).train}
 
 
 def _write(workspace: Workspace, checks: Sequence[Check]) -> None:

@@ -75,19 +75,39 @@ def test_prompt_without_a_gain_is_kept_as_a_choice_only(
     assert "not adopted" in comparison.reason
 
 
-def test_prompt_in_use_stays_when_the_new_one_finds_less(
-    workspace: Workspace, nano: Detector, result: TuneResult
-) -> None:
+@pytest.fixture
+def in_use(workspace: Workspace) -> Workspace:
     job = enqueue_tune(workspace, TuneRequest(steps=6), now())
     assert follow(workspace, job.id, device="cpu", on_progress=ignore_progress).status is (
         JobStatus.SUCCEEDED
     )
     adopt_bundle(workspace, list_bundles(workspace)[-1].id, now())  # whatever six steps are worth
+    return workspace
+
+
+def _finding_nothing(result: TuneResult, *, num_boxes: int) -> TuneResult:
+    """As if it had been judged by an image with this many boxes, and found none of them."""
+    (pair,) = result.judged
     nothing = Prediction(BOX[:0], np.zeros(0, np.float32), LABEL[:0], (640, 480))
-    judged = tuple(replace(pair, prediction=nothing) for pair in result.judged)
-    comparison = compare(workspace, nano, replace(result, judged=judged), classes=CLASSES)
+    boxes = BOX.repeat(num_boxes, axis=0) + np.arange(num_boxes, dtype=np.float32)[:, None]
+    example = replace(pair.example, boxes=boxes, labels=LABEL.repeat(num_boxes))
+    return replace(result, judged=(Judged(example, nothing),))
+
+
+def test_prompt_in_use_stays_when_the_new_one_finds_less(
+    in_use: Workspace, nano: Detector, result: TuneResult
+) -> None:
+    comparison = compare(in_use, nano, _finding_nothing(result, num_boxes=10), classes=CLASSES)
     assert not comparison.is_better
     assert "against" in comparison.reason
+
+
+def test_a_few_boxes_do_not_speak_for_the_prompt_that_has_learnt_from_less(
+    in_use: Workspace, nano: Detector, result: TuneResult
+) -> None:
+    comparison = compare(in_use, nano, _finding_nothing(result, num_boxes=9), classes=CLASSES)
+    assert comparison.is_better
+    assert "9 boxes, too few to tell" in comparison.reason
 
 
 def test_a_newer_prompt_need_not_place_boxes_as_the_one_did_whose_boxes_were_accepted() -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+import sdpt_engine
 from app.classes import add_class
+from app.comparison import compare
+from app.convert import example, object_classes
 from app.following import follow, result_of
 from app.inference import PredictRequest, enqueue_predict
 from app.ingest import ingest
 from app.labelling import CreateBox, apply_edits, set_reviewed
+from app.learnt import learnt_from
 from app.progress import ignore_progress
 from app.settings import choose_backbone
+from app.snapshot import collect_labelled
 from app.tuning import TuneRequest, enqueue_tune
 from app.workspace import Workspace, open_workspace
+from sdpt_engine.types import Prediction, TuneConfig
 from storage import bundles, categories, images, predictions
 from storage.boxes import intersection_over_union
 from storage.types import BundleKind
@@ -89,6 +97,35 @@ def test_a_tune_learns_names_and_pre_labelling_gives_them(tmp_path: Path) -> Non
         for box, label in zip(boxes.tolist(), labels, strict=True):
             best = next(p for p in found if intersection_over_union(p.box, tuple(box)) > 0.5)
             assert names[best.category_id] == ("thing", "other thing")[label]
+
+
+def test_a_prompt_that_finds_more_than_the_new_one_stays_with_the_new_names(tmp_path: Path) -> None:
+    with _labelled_discs_and_tiles(tmp_path) as workspace:
+        job = enqueue_tune(workspace, TuneRequest(steps=1), now())
+        first = result_of(follow(workspace, job.id, device="cpu", on_progress=ignore_progress))
+        detector = sdpt_engine.load_detector("nano", device="cpu")
+        with workspace.database.read() as tx:
+            classes = object_classes(categories.list_all(tx))
+            labelled = [example(workspace, item, classes) for item in collect_labelled(tx)]
+            (bundle,) = (b for b in bundles.list_all(tx) if b.id == first["bundle"])
+        known = {workspace.image_path(path) for path in learnt_from(workspace, bundle)}
+        train = [item for item in labelled if item.image_path in known]
+        held_out = [item for item in labelled if item.image_path not in known]
+        config = TuneConfig(steps=1, batch_size=2)
+        new = sdpt_engine.tune(detector, train, held_out, config, categories=classes)
+        new = sdpt_engine.learn_names(detector, new, train)
+        blind = tuple(replace(pair, prediction=_nothing()) for pair in new.judged)
+        comparison = compare(workspace, detector, replace(new, judged=blind), classes=classes)
+        assert comparison.is_better
+        assert comparison.reused is not None
+        assert comparison.reused.id == first["bundle"]
+        assert comparison.result.bundle.names is new.bundle.names
+        assert "once more" in comparison.reason
+
+
+def _nothing() -> Prediction:
+    none = np.zeros(0, np.float32)
+    return Prediction(np.zeros((0, 4), np.float32), none, none.astype(np.int64), SIZE_WH)
 
 
 def _labelled_discs_and_tiles(folder: Path) -> Workspace:
