@@ -2,8 +2,9 @@
 
 A proposal that is right spares a drawing, one that is nearly right a part of it, a wrong one costs a verdict. What a
 threshold would have saved is counted on images whose truth is known. Shown are the proposals from the score that surely
-saves most: the sum, less a verdict for luck, less `SURENESS` times how far the sum may be luck. Where nothing
-saves surely, nothing is shown: whoever draws an image by hand loses nothing, and it becomes evidence.
+saves most: the sum, less a verdict for luck, less `SURENESS` times how far the sum may be luck; and below it what is
+nearer to that score than to the next that was seen there. Where nothing saves surely, nothing is shown: whoever draws
+an image by hand loses nothing, and it becomes evidence.
 """
 
 from __future__ import annotations
@@ -24,8 +25,10 @@ from storage import categories
 SURENESS = 0.5  # chosen with damaged and sound detectors on sets that `bench effort` does not use
 HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 1
-_LEAST_FOUND = 8  # a class of which fewer were found is judged together with all others
-_STEPS = 20  # thresholds that are tried: one for each twentieth of the proposals
+_LEAST_FOUND = 8  # of a class, before it is judged by itself alone
+_STEPS = (
+    20  # thresholds that are tried: one for each twentieth of the proposals that save something
+)
 
 
 class _Saving(NamedTuple):
@@ -37,16 +40,18 @@ class _Saving(NamedTuple):
 def paying_thresholds(
     held_out: HeldOut, category_ids: Sequence[int], costs: Costs
 ) -> dict[int, float]:
-    """The score from which a class's proposals surely save time; HIDDEN for a class of which none do."""
+    """The score from which a class's proposals surely save time; HIDDEN for a class of which none do.
+
+    A class of which few were found is shown from where its own do, or those of all classes together: classes differ in
+    how sure the detector is of them, and a few that were right speak for the next.
+    """
     together = _surest([_saving(item, costs) for item in held_out.proposals], costs)
     found = {}
     for category_id in category_ids:
         mine = [p for p in held_out.proposals if p.category_id == category_id]
-        num_found = sum(p.iou >= FOUND_IOU for p in mine)
-        is_known = num_found >= _LEAST_FOUND
-        found[category_id] = (
-            _surest([_saving(p, costs) for p in mine], costs) if is_known else together
-        )
+        alone = _surest([_saving(p, costs) for p in mine], costs)
+        is_known = sum(p.iou >= FOUND_IOU for p in mine) >= _LEAST_FOUND
+        found[category_id] = alone if is_known else min(alone, together)
     return found
 
 
@@ -73,25 +78,27 @@ def _saving(item: Measured, costs: Costs) -> _Saving:
 
 
 def _surest(savings: Sequence[_Saving], costs: Costs) -> float:
-    """The score of the largest sure saving; HIDDEN when none is above nought."""
+    """The score of the largest sure saving, half-way to the next one; HIDDEN when none is above nought."""
     ranked = sorted(savings, key=lambda s: -s.score)
     num_images = len({s.image_id for s in ranked})
     by_image: dict[int, float] = {}
     best, chosen = 0.0, HIDDEN
     total = alone = together = 0.0  # the sum; of squares of proposals, and of images
-    step = max(1, len(ranked) // _STEPS)
+    step = max(1, sum(item.seconds > 0.0 for item in ranked) // _STEPS)
+    num_paying = 0
     for place, item in enumerate(ranked, start=1):
         before = by_image.get(item.image_id, 0.0)
         by_image[item.image_id] = before + item.seconds
         total += item.seconds
         alone += item.seconds**2
         together += (before + item.seconds) ** 2 - before**2
-        is_tie = place < len(ranked) and ranked[place].score == item.score
-        if place % step == 0 and not is_tie:
+        num_paying += item.seconds > 0.0
+        below = ranked[place].score if place < len(ranked) else 0.0
+        if item.seconds > 0.0 and num_paying % step == 0 and below < item.score:
             scatter = _scatter(total, alone, together, num_images)
             sure = total - _VERDICTS_FOR_LUCK * costs.reject_s - SURENESS * scatter
             if sure > best:
-                best, chosen = sure, item.score
+                best, chosen = sure, (item.score + below) / 2
     return chosen
 
 

@@ -40,7 +40,13 @@ def test_one_lucky_image_proves_nothing() -> None:
 
 def test_many_right_proposals_are_shown_and_the_wrong_ones_below_are_not() -> None:
     chosen = paying_thresholds(right_above(0.5, num_images=12), [CELL], Costs())
-    assert chosen[CELL] == pytest.approx(0.6)
+    assert chosen[CELL] == pytest.approx(0.5)  # nobody saw what lies between
+
+
+def test_any_number_of_wrong_ones_below_hides_none_of_the_right_ones() -> None:
+    junk = seen(*((image, 0.01 + 0.0001 * n, 0.0) for image in range(12) for n in range(100)))
+    chosen = paying_thresholds(right_above(0.5, num_images=12) + junk, [CELL], Costs())
+    assert chosen[CELL] == pytest.approx(0.5)
 
 
 def test_proposals_that_are_mostly_wrong_are_hidden() -> None:
@@ -59,6 +65,14 @@ def test_a_rare_class_is_judged_together_with_all_others() -> None:
     rare = seen((50, 0.7, 0.9), category_id=BOARD)
     chosen = paying_thresholds(known + rare, [CELL, BOARD], Costs())
     assert chosen[BOARD] < HIDDEN
+
+
+def test_a_rare_class_of_which_the_detector_is_less_sure_is_shown_from_its_own_scores() -> None:
+    known = right_above(0.8, num_images=12)
+    rare = right_above(0.4, num_images=4, category_id=BOARD)
+    chosen = paying_thresholds(known + rare, [CELL, BOARD], Costs())
+    assert chosen[CELL] == pytest.approx(0.8)
+    assert chosen[BOARD] == pytest.approx(0.4)
 
 
 def test_a_known_class_that_fails_is_hidden_beside_one_that_pays() -> None:
