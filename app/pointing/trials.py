@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 _NEWEST = 20  # finished images that are tried
 _MOST_OBJECTS = 10  # of an image
 _ENOUGH_OBJECTS = 30  # what lies longer back tells of an earlier prompt
-_LEAST_OBJECTS = 3
 _QUIET_S = 2.0
 
 
@@ -41,23 +40,32 @@ class PointingTrial:
     num_right: int = 0
     num_near: int = 0
 
-    def seconds_per_object(self, costs: Costs) -> float | None:
-        """What such an object costs who points first; None where too few were tried."""
-        if self.num_objects < _LEAST_OBJECTS:
-            return None
-        drawn = self.num_objects - self.num_right - self.num_near
-        after = self.num_right * costs.accept_s + self.num_near * costs.fix_s + drawn * costs.draw_s
-        return costs.point_s + after / self.num_objects
+    def __add__(self, other: "PointingTrial") -> "PointingTrial":
+        return PointingTrial(
+            self.num_objects + other.num_objects,
+            self.num_right + other.num_right,
+            self.num_near + other.num_near,
+        )
+
+    def seconds_per_object(self, costs: Costs) -> float:
+        """What such an object costs who points first; much as elsewhere, as long as few were tried here."""
+        known = self + _ELSEWHERE
+        drawn = known.num_objects - known.num_right - known.num_near
+        after = (
+            known.num_right * costs.accept_s + known.num_near * costs.fix_s + drawn * costs.draw_s
+        )
+        return costs.point_s + after / known.num_objects
 
     def pays(self, costs: Costs) -> bool:
-        """Whether that is less than drawing; not as long as nobody knows."""
-        seconds = self.seconds_per_object(costs)
-        return seconds is not None and seconds < costs.draw_s
+        """Whether that is less than drawing."""
+        return self.seconds_per_object(costs) < costs.draw_s
 
     def cheapest(self, costs: Costs) -> Costs:
         """An object without a proposal is pointed at where that is quicker than drawing it."""
-        seconds = self.seconds_per_object(costs)
-        return costs if seconds is None else replace(costs, draw_s=min(costs.draw_s, seconds))
+        return replace(costs, draw_s=min(costs.draw_s, self.seconds_per_object(costs)))
+
+
+_ELSEWHERE = PointingTrial(4, num_right=2, num_near=1)  # worth a try, until others were tried here
 
 
 def pointing_trial(tx: Transaction) -> PointingTrial:
@@ -66,11 +74,7 @@ def pointing_trial(tx: Transaction) -> PointingTrial:
     for image in pointing_trials.newest(tx, limit=_NEWEST):
         if total.num_objects >= _ENOUGH_OBJECTS:
             break
-        total = PointingTrial(
-            total.num_objects + image.num_objects,
-            total.num_right + image.num_right,
-            total.num_near + image.num_near,
-        )
+        total += PointingTrial(image.num_objects, image.num_right, image.num_near)
     return total
 
 
