@@ -1,9 +1,11 @@
 """What to do next, and why: a pure function of what is labelled, measured and left to do.
 
 The currency is a person's seconds per object. Without a proposal one costs `by_hand_s`, drawn or pointed at, whichever
-is quicker; with the proposals of a bundle it costs what `queueing.seconds_per_object` finds on held-out images. What
-another Tune would bring is foretold by a power law in the number of labelled images: the part above the floor (one key
-per object) shrinks by (before / now) ^ b. Two tunings measure b; until then it is one that full loops on composed sets
+is quicker; with the proposals of a bundle it costs what `queueing.seconds_per_object` finds on held-out images. What is
+left is not like these: review takes the images first on which proposals save most, and the others stay. So an object
+that is left costs `by_hand_s` less what the proposals that wait should save. What another Tune would bring is foretold
+by a power law in the number of labelled images: the part above the floor (one key per object) shrinks by
+(before / now) ^ b. Two tunings measure b; until then it is one that full loops on composed sets
 showed, other sets than those that `bench effort` is published with: 1 - AP50 fell with .3 to .8.
 """
 
@@ -50,6 +52,7 @@ class Situation:
     `least_images_per_class`: images on which the rarest class is labelled. `tunings`: oldest first.
     `has_fresh_proposals`: the bundle in use has been run on the images that are left.
     `help_s`: seconds per object with the proposals that are shown now; None without any measured.
+    `saved_s`: seconds that those which wait should save on the images left, all together.
     `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it and Pre-label, looking at both.
     """
 
@@ -62,6 +65,7 @@ class Situation:
     by_hand_s: float
     floor_s: float = 1.0
     help_s: float | None = None
+    saved_s: float | None = None
     tunings: tuple[Tuning, ...] = ()
     has_classes: bool = True
     has_fresh_proposals: bool = False
@@ -125,6 +129,8 @@ def predicted_seconds(now: Situation) -> float:
         share = min(0.5, 0.1 + 0.2 * math.log10(shots))  # what first tunings save in the benchmark
         return min(before, max(now.floor_s, before * (1.0 - share)))
     num_images, seconds = known[-1]
+    if now.has_fresh_proposals and now.saved_s is not None:
+        seconds = before
     ratio = max(1, num_images) / max(1, num_images, now.num_labelled_images)
     above = max(0.0, seconds - now.floor_s) * math.pow(ratio, _exponent(now, known))
     return min(before, now.floor_s + above)
@@ -210,6 +216,8 @@ def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:
             f"An object costs {now.help_s:.1f} s with the proposals and {now.by_hand_s:.1f} s "
             f"without: hide them. {later}",
         )
+    if now.saved_s == 0.0:
+        return Advice(Step.BY_HAND, f"No proposal waits for review: label what is left. {later}")
     return Advice(Step.REVIEW, f"Go on reviewing. {later}")
 
 
@@ -226,9 +234,13 @@ def _helps(now: Situation) -> bool:
 
 
 def _current_s(now: Situation) -> float:
-    """Nobody need use proposals that cost more than drawing."""
-    helped = now.help_s if now.has_fresh_proposals and now.help_s is not None else now.by_hand_s
-    return min(helped, now.by_hand_s)
+    """Of an object that is left. Nobody need use proposals that cost more than drawing."""
+    if not now.has_fresh_proposals or now.help_s is None:
+        return now.by_hand_s
+    helped = now.help_s
+    if now.saved_s is not None:
+        helped = now.by_hand_s - now.saved_s / max(1.0, _objects_left(now))
+    return min(max(helped, now.floor_s), now.by_hand_s)
 
 
 def _objects_left(now: Situation) -> float:

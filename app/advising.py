@@ -7,12 +7,13 @@ from app.advice import Advice, Situation, Step, Tuning, advise
 from app.effort import Meter, measured_costs, meter
 from app.evidence import evidence
 from app.intervals import Interval, share
-from app.job_context import job_dir
+from app.learnt import labels_of
 from app.measuring import FOUND_IOU, HeldOut
 from app.pointing.trials import PointingTrial, pointing_trial
-from app.queueing import Costs, seconds_per_object
+from app.queueing import Costs, Order, calibrate, order_images, seconds_per_object
+from app.review_queue import waiting
 from app.showing import default_thresholds, showing
-from app.snapshot import SNAPSHOT_NAME, LabelledImage, collect_labelled, read_snapshot
+from app.snapshot import LabelledImage, collect_labelled
 from app.workspace import Workspace
 from storage import (
     annotations,
@@ -79,6 +80,8 @@ def effort_report(workspace: Workspace) -> EffortReport:
 
 
 def _point_at_the_rest(trial: PointingTrial, costs: Costs) -> str:
+    if not trial.num_objects:
+        return "Point (P) before you draw: a click finds the box of every other object or so."
     return (
         f"Point (P) instead of drawing: of {trial.num_objects} objects {trial.num_right} would have had "
         f"their box by a click, {trial.seconds_per_object(costs):.1f} s each, {costs.draw_s:.1f} s drawn."
@@ -121,11 +124,8 @@ def _found(held_out: HeldOut, thresholds: dict[int, float]) -> Interval | None:
 
 
 def _learnt(workspace: Workspace, bundle: Bundle) -> tuple[LabelledImage, ...]:
-    path = job_dir(workspace, bundle.job_id or 0) / SNAPSHOT_NAME
-    if bundle.kind is not BundleKind.TUNED or not path.is_file():
-        return ()
-    snapshot = read_snapshot(path)
-    return (*snapshot.train, *snapshot.held_out)
+    labels = labels_of(workspace, bundle) if bundle.kind is BundleKind.TUNED else None
+    return () if labels is None else (*labels.train, *labels.held_out)
 
 
 def _situation(
@@ -153,6 +153,7 @@ def _situation(
         by_hand_s=costs.draw_s,
         floor_s=min(costs.accept_s, costs.draw_s),
         help_s=help_s,
+        saved_s=_saved_s(tx, costs),
         tunings=tuple(
             Tuning(p.num_images, p.num_boxes, p.seconds_per_object, p.is_adopted)
             for p in curve
@@ -162,6 +163,17 @@ def _situation(
         has_fresh_proposals=_is_fresh(tx),
         is_audited=audit is not None and audit.finished_at is not None,
     )
+
+
+def _saved_s(tx: Transaction, costs: Costs) -> float | None:
+    what = showing(tx)
+    if what is None:
+        return None
+    calibration = calibrate(evidence(tx, what.bundle_id))
+    ranked = order_images(
+        waiting(tx, what), Order.SECONDS_SAVED, calibration=calibration, costs=costs
+    )
+    return sum(image.seconds_saved for image in ranked)
 
 
 def _is_fresh(tx: Transaction) -> bool:

@@ -84,6 +84,25 @@ def test_a_flat_curve_says_stop() -> None:
     assert advise(replace(then, tunings=falling)).step is Step.TUNE
 
 
+def test_what_is_left_when_review_has_taken_the_easy_images_asks_for_a_tune() -> None:
+    rest = replace(TUNED, num_images_left=12, num_labelled_images=30, help_s=1.3)
+    tuned = replace(rest, tunings=(Tuning(20, 100, 1.3, True),))
+    easy = replace(tuned, saved_s=12 * 5 * 5.7)
+    nothing_waits = replace(tuned, saved_s=0.0)
+
+    assert expected_saving(easy) < expected_saving(nothing_waits)
+    assert advise(easy).step is Step.REVIEW
+    assert advise(nothing_waits).step is Step.TUNE
+
+
+def test_who_has_reviewed_everything_is_not_sent_to_review() -> None:
+    found = advise(replace(TUNED, saved_s=0.0))
+
+    assert found.step is Step.BY_HAND
+    assert "No proposal waits" in found.reason
+    assert "Tune again after 2 more images" in found.reason
+
+
 def test_a_steep_curve_expects_more_of_the_next_tune() -> None:
     now = replace(TUNED, num_labelled_images=40)
     steep = replace(now, tunings=(Tuning(5, 25, 6.5, True), Tuning(10, 50, 4.0, True)))
