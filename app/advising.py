@@ -10,10 +10,10 @@ from app.intervals import Interval, share
 from app.learnt import labels_of
 from app.measuring import FOUND_IOU, HeldOut
 from app.pointing.trials import PointingTrial, pointing_trial
-from app.queueing import Costs, Order, calibrate, order_images, seconds_per_object
+from app.queueing import Costs, calibrate, seconds_per_object, seconds_waiting
 from app.review_queue import waiting
 from app.showing import default_thresholds, showing
-from app.snapshot import LabelledImage, collect_labelled
+from app.snapshot import collect_labelled
 from app.workspace import Workspace
 from storage import (
     annotations,
@@ -70,13 +70,15 @@ def effort_report(workspace: Workspace) -> EffortReport:
             for bundle in bundles.list_all(tx)
             if bundle.kind is not BundleKind.IMPORTED
         )
-        help_s = _help_s(tx, cheapest)
+        shown = _help(tx, cheapest)
         measured = meter(tx)
-        situation = _situation(tx, curve, help_s=help_s, costs=cheapest)
+        situation = _situation(tx, curve, shown=shown, costs=cheapest)
     advice = advise(situation)
     if advice.step in (Step.LABEL, Step.REVIEW, Step.BY_HAND) and pointing.pays(costs):
         advice = replace(advice, reason=f"{advice.reason} {_point_at_the_rest(pointing, costs)}")
-    return EffortReport(measured, costs, help_s, curve, situation, advice, pointing)
+    return EffortReport(
+        measured, costs, shown.seconds_per_object, curve, situation, advice, pointing
+    )
 
 
 def _point_at_the_rest(trial: PointingTrial, costs: Costs) -> str:
@@ -88,17 +90,30 @@ def _point_at_the_rest(trial: PointingTrial, costs: Costs) -> str:
     )
 
 
-def _help_s(tx: Transaction, costs: Costs) -> float | None:
+@dataclass(frozen=True, slots=True)
+class _Help:
+    """What the proposals that are shown do: seconds per object with them, and what those that wait should save."""
+
+    seconds_per_object: float | None = None
+    saved_s: float | None = None
+
+
+def _help(tx: Transaction, costs: Costs) -> _Help:
     what = showing(tx)
     if what is None:
-        return None
-    return seconds_per_object(evidence(tx, what.bundle_id), what.thresholds, costs)
+        return _Help()
+    known = evidence(tx, what.bundle_id)
+    return _Help(
+        seconds_per_object(known, what.thresholds, costs),
+        seconds_waiting(waiting(tx, what), calibration=calibrate(known), costs=costs),
+    )
 
 
 def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) -> LearningPoint:
     held_out = evidence(tx, bundle.id)
     thresholds = {**default_thresholds(bundle), **review_settings.thresholds(tx, bundle.id)}
-    learnt = _learnt(workspace, bundle)
+    labels = labels_of(workspace, bundle)
+    learnt = () if labels is None else labels.labelled
     figures = bundle.metrics.get("tuned") or {}
     return LearningPoint(
         bundle_id=bundle.id,
@@ -123,16 +138,11 @@ def _found(held_out: HeldOut, thresholds: dict[int, float]) -> Interval | None:
     return share([(hits[image_id], number) for image_id, number in true.items()])
 
 
-def _learnt(workspace: Workspace, bundle: Bundle) -> tuple[LabelledImage, ...]:
-    labels = labels_of(workspace, bundle) if bundle.kind is BundleKind.TUNED else None
-    return () if labels is None else (*labels.train, *labels.held_out)
-
-
 def _situation(
     tx: Transaction,
     curve: tuple[LearningPoint, ...],
     *,
-    help_s: float | None,
+    shown: _Help,
     costs: Costs,
 ) -> Situation:
     labelled = collect_labelled(tx)
@@ -152,8 +162,8 @@ def _situation(
         least_images_per_class=min((per_class[c] for c in known), default=0),
         by_hand_s=costs.draw_s,
         floor_s=min(costs.accept_s, costs.draw_s),
-        help_s=help_s,
-        saved_s=_saved_s(tx, costs),
+        help_s=shown.seconds_per_object,
+        saved_s=shown.saved_s,
         tunings=tuple(
             Tuning(p.num_images, p.num_boxes, p.seconds_per_object, p.is_adopted)
             for p in curve
@@ -163,17 +173,6 @@ def _situation(
         has_fresh_proposals=_is_fresh(tx),
         is_audited=audit is not None and audit.finished_at is not None,
     )
-
-
-def _saved_s(tx: Transaction, costs: Costs) -> float | None:
-    what = showing(tx)
-    if what is None:
-        return None
-    calibration = calibrate(evidence(tx, what.bundle_id))
-    ranked = order_images(
-        waiting(tx, what), Order.SECONDS_SAVED, calibration=calibration, costs=costs
-    )
-    return sum(image.seconds_saved for image in ranked)
 
 
 def _is_fresh(tx: Transaction) -> bool:

@@ -5,7 +5,7 @@ Where it finds less, the one in use stays, and may still gain by the new second 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from typing import TYPE_CHECKING, Any
@@ -67,14 +67,14 @@ def compare(
         )
     with workspace.database.read() as tx:
         adopted = bundles.adopted(tx)
-    rivals = None if adopted is None else _rivals(workspace, detector, adopted, result)
+    rival = None if adopted is None else _rival(workspace, detector, adopted, result)
     gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
     if result.prompt_alone is not None:
         gain += (
             f"; a second look at {_what_looks_again(result)} of each box gives AP {result.tuned.ap:.1%}, "
             f"{result.prompt_alone.tuned.ap:.1%} without it"
         )
-    if adopted is None or rivals is None:
+    if adopted is None or rival is None:
         return Comparison(True, f"Adopted: {gain}.", result)
     unseen = _unseen(workspace, adopted, result.judged)
     where = f"on {sum(unseen)} images that neither has learnt from"
@@ -82,66 +82,65 @@ def compare(
         # Then it may judge itself by what it has learnt: that favours the one in use.
         unseen = [True] * len(unseen)
         where = f"on {len(unseen)} images, all of which '{adopted.name}' has learnt from"
-    names = [item.name for item in classes]
-    ours, theirs, mixed = (
-        _measured(compress(each.judged, unseen), names)
-        for each in (result, rivals.as_it_is, rivals.under_the_new_look)
-    )
+
+    def on_unseen(judged: Sequence[Judged]) -> tuple[Judged, ...]:
+        return tuple(compress(judged, unseen))
+
+    judges = on_unseen(result.judged)
+    ours = sdpt_engine.measured(judges, classes)
+    theirs = sdpt_engine.measured(on_unseen(rival.as_it_is.judged), classes)
     sentence = f"{where}, AP50 {_percent(ours)} against {_percent(theirs)} of '{adopted.name}'"
-    num_boxes = sum(len(pair.example.boxes) for pair in compress(result.judged, unseen))
+    num_boxes = sum(len(pair.example.boxes) for pair in judges)
     if num_boxes < sdpt_engine.LEAST_BOXES_THAT_JUDGE:
         few = f"they hold {num_boxes} boxes, too few to tell, and the new one has learnt from more"
         return Comparison(True, f"Adopted: {gain}; {sentence}: {few}.", result, theirs)
-    if rivals.can_be_mixed and mixed.ap50 > ours.ap50 and sdpt_engine.finds_as_much(mixed, theirs):
-        reason = (
-            f"Adopted: the prompt of '{adopted.name}' once more, with what was learnt now of "
-            f"{_what_looks_again(result)} of each box: AP50 {_percent(mixed)}; {sentence}."
-        )
-        judged = tuple(compress(rivals.under_the_new_look.judged, unseen))
-        chosen = replace(rivals.under_the_new_look, judged=judged)
-        return Comparison(True, reason, chosen, theirs, adopted)
+    if rival.has_classes_of(result) and result.prompt_alone is not None:
+        again = sdpt_engine.with_look_of(detector, rival.alone, result.bundle, classes=classes)
+        again = replace(again, judged=on_unseen(again.judged))
+        mixed = sdpt_engine.measured(again.judged, classes)
+        if mixed.ap50 > ours.ap50 and sdpt_engine.finds_as_much(mixed, theirs):
+            reason = (
+                f"Adopted: the prompt of '{adopted.name}' once more, with what was learnt now of "
+                f"{_what_looks_again(result)} of each box: AP50 {_percent(mixed)}; {sentence}."
+            )
+            return Comparison(True, reason, again, theirs, adopted)
     if sdpt_engine.finds_as_much(ours, theirs):
         return Comparison(True, f"Adopted: {gain}; {sentence}.", result, theirs)
     return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", result, theirs)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rivals:
-    """The bundle in use as it was when it was judged, and its prompt under the second look of a new result."""
+class _Rival:
+    """The bundle in use as it was when it was judged, and its prompt alone."""
 
     as_it_is: TuneResult
-    under_the_new_look: TuneResult
-    can_be_mixed: bool
+    alone: TuneResult
+
+    def has_classes_of(self, result: TuneResult) -> bool:
+        mine, theirs = self.alone.bundle.categories, result.bundle.categories
+        return [item.id for item in mine] == [item.id for item in theirs]
 
 
-def _rivals(
+def _rival(
     workspace: Workspace, detector: Detector, adopted: Bundle, result: TuneResult
-) -> _Rivals | None:
+) -> _Rival | None:
     """None when the bundle in use is foreign or broken, so that it cannot be a rival."""
     if adopted.folder is None:
         return None
-    classes = result.bundle.categories
     try:
         older = load_prompt(workspace, adopted).as_judged
         alone = sdpt_engine.judged_by_the_same(detector, older, result, min_score=MIN_SCORE)
+        classes = result.bundle.categories
         as_it_is = sdpt_engine.with_look_of(detector, alone, older, classes=classes)
-        mixed = sdpt_engine.with_look_of(detector, alone, result.bundle, classes=classes)
     except BundleError:
         return None
-    same_classes = [c.id for c in older.categories] == [c.id for c in classes]
-    return _Rivals(as_it_is, mixed, same_classes and mixed.prompt_alone is not None)
+    return _Rival(as_it_is, alone)
 
 
 def _unseen(workspace: Workspace, adopted: Bundle, judged: Sequence[Judged]) -> list[bool]:
     """Whether the bundle in use has not learnt from it either."""
     seen = {workspace.image_path(path) for path in learnt_from(workspace, adopted)}
     return [pair.example.image_path not in seen for pair in judged]
-
-
-def _measured(judged: Iterable[Judged], names: Sequence[str]) -> Metrics:
-    pairs = list(judged)
-    truth = [(pair.example.boxes, pair.example.labels) for pair in pairs]
-    return sdpt_engine.evaluate([pair.prediction for pair in pairs], truth, names)
 
 
 def _what_looks_again(result: TuneResult) -> str:

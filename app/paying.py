@@ -26,9 +26,7 @@ SURENESS = 0.5  # chosen with damaged and sound detectors on sets that `bench ef
 HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 1
 _LEAST_FOUND = 8  # of a class, before it is judged by itself alone
-_STEPS = (
-    20  # thresholds that are tried: one for each twentieth of the proposals that save something
-)
+_STEPS = 20  # thresholds that are tried: one for each twentieth of what saves something
 
 
 class _Saving(NamedTuple):

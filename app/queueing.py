@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -196,6 +196,14 @@ def order_images(
             value = -min(unlikeness(p, like) for p in mine)
         ranked.append(Ranked(image_id, value, saved, len(mine)))
     return sorted(ranked, key=lambda r: (-r.value, r.image_id))
+
+
+def seconds_waiting(
+    proposals: Iterable[Proposal], *, calibration: Calibration, costs: Costs
+) -> float:
+    """What all of these should save together; 0 when there is none."""
+    judged = _Judged(calibration, costs)
+    return sum((judged.of(proposal)[0] for proposal in proposals), start=0.0)
 
 
 class _Judged:

@@ -43,6 +43,10 @@ class Snapshot:
     train: tuple[LabelledImage, ...]
     held_out: tuple[LabelledImage, ...]
 
+    @property
+    def labelled(self) -> tuple[LabelledImage, ...]:
+        return (*self.train, *self.held_out)
+
 
 def collect_labelled(tx: Transaction) -> list[LabelledImage]:
     """Every image that says something: it has a human box, or is reviewed as empty."""

@@ -259,7 +259,7 @@ def _finish(
             bundle.id,
             context.workspace,
             judged=result.judged,
-            labelled=(*snapshot.train, *snapshot.held_out),
+            labelled=snapshot.labelled,
             classes=snapshot_classes(snapshot.classes),
         )
         if comparison.is_better:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
-    from sdpt_engine.tuning import Judged, TuneResult, tune
+    from sdpt_engine.tuning import Judged, TuneResult, measured, tune
     from sdpt_engine.verdict import finds_as_much, is_better
 
 __all__ = [
@@ -76,6 +76,7 @@ __all__ = [
     "learn_names",
     "load_detector",
     "load_image_upright",
+    "measured",
     "pointer_of",
     "predict_each",
     "start_helps",
@@ -89,6 +90,7 @@ _WHERE = {
     "CHECKPOINT_NAME": "sdpt_engine.checkpoint",
     "CHECKPOINT_PATTERN": "sdpt_engine.checkpoint",
     "Judged": "sdpt_engine.tuning",
+    "measured": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
     "LEAST_BOXES_THAT_JUDGE": "sdpt_engine.second_look.learning",

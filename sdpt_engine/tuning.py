@@ -228,7 +228,7 @@ def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
     last = watch.run(whole, part=num_folds, num_parts=num_folds + 1)
     zero_shot = [pair for fit in fits for pair in _judged_at(fit, None)]
     start = [pair for fit in fits for pair in _judged_at(fit, 0)]
-    figures = _Figures(*(_metrics(pairs, job.categories) for pairs in (zero_shot, start, judged)))
+    figures = _Figures(*(measured(pairs, job.categories) for pairs in (zero_shot, start, judged)))
     seconds = sum(fit.progress.seconds for fit in (*fits, whole))
     return _result(
         job,
@@ -264,7 +264,8 @@ def _judged_at(fit: Fit, step: int | None) -> list[Judged]:
     return [Judged(e, p) for e, p in zip(examples, predictions, strict=True)]
 
 
-def _metrics(judged: Sequence[Judged], categories: Sequence[ObjectClass]) -> Metrics:
+def measured(judged: Sequence[Judged], categories: Sequence[ObjectClass]) -> Metrics:
+    """What these proposals are worth on the images that judge them."""
     truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
     found = [pair.prediction for pair in judged]
     return evaluate(found, truth, [item.name for item in categories])

@@ -25,13 +25,14 @@ from sdpt_engine.second_look.names.lesson import (
     num_turns,
 )
 from sdpt_engine.thresholds import thresholds_by_class
-from sdpt_engine.types import Boxes, Example, Metrics, ObjectClass, Pixels
+from sdpt_engine.tuning import measured
+from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
 from sdpt_engine.verdict import is_better, may_be_as_good
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
     from sdpt_engine.bundle import PromptBundle
-    from sdpt_engine.tuning import Judged, TuneResult
+    from sdpt_engine.tuning import TuneResult
 
 LEAST_BOXES = 5  # to learn from; held-out images turn down what was learnt from too few
 LEAST_BOXES_THAT_JUDGE = 10
@@ -128,7 +129,7 @@ def judged_by_the_same(
         dataclasses.replace(pair, prediction=predictor.predict([pair.example.image_path])[0])
         for pair in result.judged
     )
-    tuned = _measured(judged, classes)
+    tuned = measured(judged, classes)
     return dataclasses.replace(result, bundle=prompt, judged=judged, tuned=tuned, prompt_alone=None)
 
 
@@ -245,7 +246,7 @@ def _judged_again(
         )
         for pair in alone.judged
     )
-    tuned = _measured(judged, classes)
+    tuned = measured(judged, classes)
     found = [pair.prediction for pair in judged]
     by_class = thresholds_by_class(found, [pair.example for pair in judged], classes)
     bundle = dataclasses.replace(
@@ -259,8 +260,3 @@ def _judged_again(
         },
     )
     return dataclasses.replace(alone, bundle=bundle, tuned=tuned, judged=judged, prompt_alone=alone)
-
-
-def _measured(judged: Sequence[Judged], classes: Sequence[ObjectClass]) -> Metrics:
-    truth = [(pair.example.boxes, pair.example.labels) for pair in judged]
-    return evaluate([pair.prediction for pair in judged], truth, [item.name for item in classes])

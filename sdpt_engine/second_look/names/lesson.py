@@ -76,9 +76,9 @@ def naming_lesson_from(
         boxes = [example.boxes, *loose, *([] if nothing is None else [nothing])]
         shown = example.labels.tolist() * (1 + _TIMES_FOUND)
         shown += [num_classes] * (0 if nothing is None else len(nothing))
-        for turn in range(turns):
-            features.append(features_of(encoder, pixels, np.concatenate(boxes), turn=turn).cpu())
-            labels += shown
+        seen = features_of(encoder, pixels, np.concatenate(boxes), turns=turns)
+        features.append(seen.cpu())
+        labels += shown * turns
         if len(labels) >= _MOST_CUT_OUTS:
             break
     return NamingLesson(torch.cat(features), torch.tensor(labels, dtype=torch.int64))

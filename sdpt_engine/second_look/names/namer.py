@@ -68,13 +68,16 @@ class Namer:
 
 @torch.no_grad()
 def features_of(
-    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, turn: int = 0
+    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, turns: int = 1
 ) -> Tensor:
     """The mean and the largest value of each channel of the last map of each box's cut-out: [N, 640].
 
-    The cut-outs are turned by `turn` times 90 degrees before.
+    With more `turns`, [turns N, 640]: all of them as they are, then turned by 90 degrees once more each time.
     """
     device = next(encoder.parameters()).device
-    cut_outs = cut_out(pixels, regions(boxes, _MARGIN)).rot90(turn, (2, 3))
-    (last,) = encoder.maps(cut_outs.to(device), (_STAGE,))
-    return torch.cat((last.mean(dim=(2, 3)), last.amax(dim=(2, 3))), dim=1)
+    cut_outs = cut_out(pixels, regions(boxes, _MARGIN)).to(device)
+    seen = []
+    for turn in range(turns):
+        (last,) = encoder.maps(cut_outs.rot90(turn, (2, 3)), (_STAGE,))
+        seen.append(torch.cat((last.mean(dim=(2, 3)), last.amax(dim=(2, 3))), dim=1))
+    return torch.cat(seen)
