@@ -84,9 +84,11 @@ def effort_report(workspace: Workspace) -> EffortReport:
 def _point_at_the_rest(trial: PointingTrial, costs: Costs) -> str:
     if not trial.num_objects:
         return "Point (P) before you draw: a click finds the box of every other object or so."
+    again = trial.num_right_again
+    more = f", {again} more by its next guess (Q)" if again else ""
     return (
         f"Point (P) instead of drawing: of {trial.num_objects} objects {trial.num_right} would have had "
-        f"their box by a click, {trial.seconds_per_object(costs):.1f} s each, {costs.draw_s:.1f} s drawn."
+        f"their box by a click{more}: {trial.seconds_per_object(costs):.1f} s each, {costs.draw_s:.1f} s drawn."
     )
 
 

@@ -281,6 +281,8 @@ class PointingTrialRow(Base):
     num_objects: Mapped[int]
     num_right: Mapped[int]
     num_near: Mapped[int]
+    num_right_again: Mapped[int] = mapped_column(server_default="0")
+    num_near_again: Mapped[int] = mapped_column(server_default="0")
 
 
 class EffortRow(Base):

@@ -13,11 +13,13 @@ from storage.models import ImageRow, PointingTrialRow
 
 
 class ImageTrial(NamedTuple):
-    """Of the objects of one image that were tried: whose box would have been right, or nearly."""
+    """Of the objects of one image that were tried: whose box would have been right, or nearly; `again` of the rest."""
 
-    num_objects: int
-    num_right: int
-    num_near: int
+    num_objects: int = 0
+    num_right: int = 0
+    num_near: int = 0
+    num_right_again: int = 0
+    num_near_again: int = 0
 
 
 def put(tx: Transaction, image_id: int, trial: ImageTrial, at: datetime) -> None:
@@ -49,7 +51,9 @@ def newest(tx: Transaction, *, limit: int) -> list[ImageTrial]:
     """Of the images on which an object was tried, the last first."""
     row = PointingTrialRow
     statement = (
-        select(row.num_objects, row.num_right, row.num_near)
+        select(
+            row.num_objects, row.num_right, row.num_near, row.num_right_again, row.num_near_again
+        )
         .where(row.num_objects > 0)
         .order_by(row.at.desc(), row.image_id)
         .limit(limit)

@@ -1,4 +1,4 @@
-"""Finds the box at a click. Holds what the next click needs again: the prompt in use, the newest pictures."""
+"""Guesses at the box of a click. Holds what the next click needs again: the prompt in use, the newest pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import sdpt_engine
-from app.pointing.question import Question
+from app.pointing.question import Guesses, Question
 from storage.types import Box
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class Answers:
         self._pointer = sdpt_engine.pointer_of(None, _DEVICE)
         self._pictures: dict[str, Pixels] = {}  # by sha256
 
-    def __call__(self, question: Question) -> Box:
+    def __call__(self, question: Question) -> Guesses:
         """Raises ImageUnreadableError, BundleDamagedError."""
-        box = self._pointer_of(question.bundle).box_at(
+        boxes = self._pointer_of(question.bundle).boxes_at(
             self._picture(question),
             question.point,
             question.category_id,
@@ -40,8 +40,7 @@ class Answers:
                 taken=_boxes(question.taken),
             ),
         )
-        x1, y1, x2, y2 = map(float, box)
-        return x1, y1, x2, y2
+        return tuple((float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in boxes)
 
     def _pointer_of(self, bundle: str | None) -> Pointer:
         if bundle != self._bundle:

@@ -12,10 +12,9 @@ from contextlib import suppress
 
 from app.errors import AppError
 from app.pointing.child import written
-from app.pointing.question import Question
+from app.pointing.question import Guesses, Question
 from app.workspace import Workspace
 from sdpt_engine.environment import CALM_CPU
-from storage.types import Box
 
 log = logging.getLogger(__name__)
 _GRACE_S = 3.0
@@ -39,7 +38,7 @@ class PointingProcess:
         self._child: subprocess.Popen[str] | None = None
         self._is_over = False
 
-    def __call__(self, question: Question) -> Box:
+    def __call__(self, question: Question) -> Guesses:
         """Raises PointingError."""
         with self._lock:
             reply = self._reply(written(question)) or self._reply(written(question))
@@ -52,8 +51,7 @@ class PointingProcess:
             ) from error
         if "error" in document:
             raise PointingError(document["error"])
-        x1, y1, x2, y2 = document["box"]
-        return x1, y1, x2, y2
+        return tuple((x1, y1, x2, y2) for x1, y1, x2, y2 in document["boxes"])
 
     def warm_up(self) -> None:
         """Start the child if none runs, without waiting for it."""

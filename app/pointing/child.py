@@ -41,7 +41,7 @@ def main() -> None:
     answers = Answers()
     for line in sys.stdin:
         try:
-            reply: dict[str, object] = {"box": answers(read(line))}
+            reply: dict[str, object] = {"boxes": answers(read(line))}
         except (AppError, EngineError) as error:
             reply = {"error": str(error)}
         replies.write(json.dumps(reply) + "\n")

@@ -36,7 +36,10 @@ class Question:
     taken: tuple[Box, ...] = ()
 
 
-Ask = Callable[[Question], Box]
+Guesses = tuple[Box, ...]
+"""Boxes of what a click may mean, the likeliest first; at least one."""
+
+Ask = Callable[[Question], Guesses]
 
 
 @dataclass(frozen=True, slots=True)

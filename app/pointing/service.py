@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.pointing.asking import PointingProcess
-from app.pointing.question import question_at
+from app.pointing.question import Guesses, question_at
 from app.pointing.trials import Trials
 from app.workspace import Workspace
 from storage.types import Box
@@ -19,15 +19,15 @@ class PointingService:
         self._process = PointingProcess(workspace)
         self._trials = Trials(workspace, self._process)
 
-    def box_at(
+    def boxes_at(
         self,
         image_id: int,
         point: tuple[float, float],
         *,
         category_id: int,
         taken: Sequence[Box],
-    ) -> Box:
-        """The box of what somebody clicked on, who sees those `taken`.
+    ) -> Guesses:
+        """Boxes of what somebody may have clicked on, who sees those `taken`.
 
         Raises InvalidEditError, NotFoundError, PointingError.
         """

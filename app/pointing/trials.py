@@ -4,7 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -13,7 +13,7 @@ from app.errors import AppError
 from app.measuring import FOUND_IOU, GOOD_IOU
 from app.pointing.asking import NoAnswerError
 from app.pointing.clicks import near_middle
-from app.pointing.question import Ask, Question, scene
+from app.pointing.question import Ask, Guesses, Question, scene
 from app.queueing import Costs
 from app.workspace import Workspace
 from sdpt_engine.errors import EngineError
@@ -34,25 +34,38 @@ _QUIET_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class PointingTrial:
-    """Of `num_objects` that no proposal had found: where the box at a click would be right, or nearly."""
+    """Of `num_objects` that no proposal had found: where the box at a click would be right, or nearly.
+
+    Where it would be neither, the next guess (`again`) may be.
+    """
 
     num_objects: int = 0
     num_right: int = 0
     num_near: int = 0
+    num_right_again: int = 0
+    num_near_again: int = 0
 
     def __add__(self, other: "PointingTrial") -> "PointingTrial":
         return PointingTrial(
             self.num_objects + other.num_objects,
             self.num_right + other.num_right,
             self.num_near + other.num_near,
+            self.num_right_again + other.num_right_again,
+            self.num_near_again + other.num_near_again,
         )
 
     def seconds_per_object(self, costs: Costs) -> float:
         """What such an object costs who points first; much as elsewhere, as long as few were tried here."""
         known = self + _ELSEWHERE
-        drawn = known.num_objects - known.num_right - known.num_near
+        right = known.num_right + known.num_right_again
+        near = known.num_near + known.num_near_again
+        again = known.num_objects - known.num_right - known.num_near
+        drawn = known.num_objects - right - near
         after = (
-            known.num_right * costs.accept_s + known.num_near * costs.fix_s + drawn * costs.draw_s
+            right * costs.accept_s
+            + near * costs.fix_s
+            + (again + drawn) * costs.reject_s
+            + drawn * costs.draw_s
         )
         return costs.point_s + after / known.num_objects
 
@@ -65,7 +78,8 @@ class PointingTrial:
         return replace(costs, draw_s=min(costs.draw_s, self.seconds_per_object(costs)))
 
 
-_ELSEWHERE = PointingTrial(4, num_right=2, num_near=1)  # worth a try, until others were tried here
+# Worth a try, until others were tried here.
+_ELSEWHERE = PointingTrial(5, num_right=2, num_near=1, num_right_again=1)
 
 
 def pointing_trial(tx: Transaction) -> PointingTrial:
@@ -74,7 +88,7 @@ def pointing_trial(tx: Transaction) -> PointingTrial:
     for image in pointing_trials.newest(tx, limit=_NEWEST):
         if total.num_objects >= _ENOUGH_OBJECTS:
             break
-        total += PointingTrial(image.num_objects, image.num_right, image.num_near)
+        total += PointingTrial(*image)
     return total
 
 
@@ -126,20 +140,29 @@ def _tried(
     asked: list[tuple[Question, Box]], ask: Ask, should_stop: ShouldStop
 ) -> ImageTrial | None:
     """None when stopped."""
-    overlaps = []
+    total = PointingTrial()
     for question, true in asked:
         if should_stop():
             return None
         try:
-            overlaps.append(intersection_over_union(ask(question), true))
+            total += _judged(ask(question), true)
         except NoAnswerError:
             raise
         except (AppError, EngineError) as error:  # of a picture that is gone, say
             log.warning("pointing was not tried on an image: %s", error)
-            return ImageTrial(0, 0, 0)
-    num_right = sum(overlap >= GOOD_IOU for overlap in overlaps)
-    num_found = sum(overlap >= FOUND_IOU for overlap in overlaps)
-    return ImageTrial(len(overlaps), num_right, num_found - num_right)
+            return ImageTrial()
+    return ImageTrial(**asdict(total))
+
+
+def _judged(guesses: Guesses, true: Box) -> PointingTrial:
+    first, again = ([intersection_over_union(g, true) for g in guesses] + [0.0])[:2]
+    if first >= FOUND_IOU:
+        is_right = first >= GOOD_IOU
+        return PointingTrial(1, num_right=int(is_right), num_near=int(not is_right))
+    is_right, is_found = again >= GOOD_IOU, again >= FOUND_IOU
+    return PointingTrial(
+        1, num_right_again=int(is_right), num_near_again=int(is_found and not is_right)
+    )
 
 
 class Trials:

@@ -1,4 +1,4 @@
-"""A click on an object in, its box out. Nothing is stored: the canvas makes the box as if it had been drawn."""
+"""A click on an object in, guesses at its box out. Nothing is stored: the canvas makes a box, as if it were drawn."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Click(BaseModel):
 def pointing_router(workspace: Workspace, pointing: PointingService) -> APIRouter:
     router = APIRouter(prefix="/sdpt/api")
 
-    @router.post("/images/{image_id}/box-at", dependencies=[Depends(OwnPage(workspace))])
-    def box_at(image_id: int, click: Annotated[Click, Body()]) -> dict[str, Any]:
-        box = pointing.box_at(
+    @router.post("/images/{image_id}/boxes-at", dependencies=[Depends(OwnPage(workspace))])
+    def boxes_at(image_id: int, click: Annotated[Click, Body()]) -> dict[str, Any]:
+        guesses = pointing.boxes_at(
             image_id, (click.x, click.y), category_id=click.category_id, taken=click.taken
         )
-        return {"box": [round(value, 3) for value in box]}
+        return {"boxes": [[round(value, 3) for value in box] for box in guesses]}
 
     @router.post("/pointing", dependencies=[Depends(OwnPage(workspace))])
     def warm_up() -> dict[str, Any]:

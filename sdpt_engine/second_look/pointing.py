@@ -1,9 +1,10 @@
-"""A click on an object in, the box around it out.
+"""A click on an object in, the box around it out, and what else may have been meant.
 
 Boxes of a usual size around the click, smaller ones and larger ones, and what a detector found there are tightened
 until they hardly move. Of the places where they come to rest, the one is best whose edges are clear, whose middle was
 clicked on, whose size is usual, which the detector supports, and which shows the class that is meant. What lies about
-there too is averaged with it: two looks at one edge are better than one.
+there too is averaged with it: two looks at one edge are better than one. The best of what lies elsewhere is the next
+guess.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _MOST_FOUND = 3  # boxes of the detector that are tried too
 _NEAR = 0.2  # of a side: how far from the middle of what they mean people click
 _UNSUPPORTED = 0.1  # where a detector found nothing, it may have overlooked an object
 _SAME_IOU = 0.5
+_MOST_GUESSES = 2
 _TAKEN = 0.05  # of its worth is left to a box whose object has one already
 _LEAST_UNCLEAR = 0.01
 _LEAST_LIKELY = 0.001
@@ -52,7 +54,7 @@ class Pointer:
     edges: EdgeFinder
     namer: Namer | None
 
-    def box_at(
+    def boxes_at(
         self,
         pixels: Pixels,
         point: tuple[float, float],
@@ -60,13 +62,13 @@ class Pointer:
         size: UsualSize,
         known: Surroundings,
     ) -> Boxes:
-        """As `box_at`, for an object of this class."""
+        """As `boxes_at`, for an object of this class."""
         namer = self.namer
         likely = None if namer is None else lambda boxes: namer.chance_of(pixels, boxes, class_id)
-        return box_at(self.edges, pixels, point, size, known, likely=likely)
+        return boxes_at(self.edges, pixels, point, size, known, likely=likely)
 
 
-def box_at(
+def boxes_at(
     finder: EdgeFinder,
     pixels: Pixels,
     point: tuple[float, float],
@@ -75,8 +77,9 @@ def box_at(
     *,
     likely: Likely | None = None,
 ) -> Boxes:
-    """The box [4] of the object whose middle is about at `point` (x, y in pixels), within the image.
+    """Guesses at the box of the object whose middle is about at `point` (x, y in pixels), within the image.
 
+    [N, 4] with N from 1 to `_MOST_GUESSES`, the best first, each of another place.
     `likely` says of boxes [N, 4] how likely they show the class that is meant, [N] in 0..1.
     """
     at = np.array(point, np.float32)
@@ -95,9 +98,19 @@ def box_at(
     worth *= _nearness(tried, at) * _usualness(tried, size) * _support(tried, known)
     if likely is not None:
         worth *= np.sqrt(np.maximum(likely(tried), _LEAST_LIKELY))
-    worth *= overlaps(tried, tried[[int(worth.argmax())]])[:, 0] >= _ABOUT_THERE_IOU
-    mean: Boxes = (worth[:, None] * tried).sum(axis=0) / worth.sum()
-    return mean
+    return _guesses(tried, worth)
+
+
+def _guesses(tried: Boxes, worth: Worths) -> Boxes:
+    """The mean of what lies about where the best lies, then of what lies about the best of those elsewhere."""
+    guesses: list[Boxes] = []
+    while len(tried) and len(guesses) < _MOST_GUESSES:
+        about = overlaps(tried, tried[[int(worth.argmax())]])[:, 0] >= _ABOUT_THERE_IOU
+        mean = np.average(tried[about], axis=0, weights=worth[about]).astype(np.float32)
+        guesses.append(mean)
+        is_elsewhere = ~about & (overlaps(tried, mean[None])[:, 0] < _SAME_IOU)
+        tried, worth = tried[is_elsewhere], worth[is_elsewhere]
+    return np.stack(guesses)
 
 
 def _around(at: NDArray[np.float32], size: UsualSize) -> Boxes:

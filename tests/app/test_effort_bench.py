@@ -19,6 +19,7 @@ from app.bench.effort.times import SOURCES, Actions, TimeModel
 from app.bench.effort.truth import TrueObject, TruthSet, class_ids, empty_workspace, load_truth
 from app.errors import NotReadyError, SettingsError
 from app.importing import import_coco
+from app.pointing.question import Ask, Question
 from app.workspace import Workspace
 from storage import annotations, images
 from storage.boxes import intersection_over_union
@@ -103,8 +104,9 @@ def test_actions_add_up_to_seconds() -> None:
 
 def test_pointing_costs_a_click_and_what_follows() -> None:
     done = Actions(points=3, taken=1, mended=1, draws=1)
-    assert done.seconds(TimeModel()) == pytest.approx(3 * 1.9 + 1.0 + 4.0 + 7.0)
-    assert done.boxes == 3
+    assert done.seconds(TimeModel()) == pytest.approx(3 * 1.9 + 1.0 + 4.0 + (1.0 + 7.0))
+    assert (done.boxes, done.in_vain) == (3, 1)
+    assert (done + Actions(agains=1)).seconds(TimeModel()) == done.seconds(TimeModel()) + 1.0
 
 
 def test_one_edge_costs_a_verdict_and_a_quarter_of_a_drawing() -> None:
@@ -131,11 +133,29 @@ def test_a_right_box_of_another_class_costs_a_verdict_and_a_key() -> None:
     assert done.boxes == 2
 
 
+def nearest_in(truth: TruthSet, *, wrong: tuple[Box, ...] = ()) -> Ask:
+    """The true box, of whatever image, whose middle is nearest to the click; `wrong` ones before it."""
+
+    def ask(question: Question) -> tuple[Box, ...]:
+        boxes = (true.box for image in truth.images for true in image.objects)
+        return (*wrong, min(boxes, key=lambda box: math.dist(question.point, middle(box))))
+
+    return ask
+
+
+def middle(box: Box) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def test_the_next_guess_is_asked_for_before_an_object_is_drawn(desk: Desk, truth: TruthSet) -> None:
+    desk.answers = nearest_in(truth, wrong=((0.0, 0.0, 2.0, 2.0),))
+    desk.finish_all(desk.remaining, points=True)
+    assert desk.actions.agains == desk.actions.points
+    assert desk.actions.taken > 0.6 * truth.num_objects
+
+
 def test_who_points_draws_only_what_is_not_found(desk: Desk, truth: TruthSet) -> None:
-    desk.answers = lambda question: min(
-        (true.box for image in truth.images for true in image.objects),
-        key=lambda box: math.dist(question.point, ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)),
-    )
+    desk.answers = nearest_in(truth)
     desk.finish_all(desk.remaining, points=True)
     assert desk.actions.draws < 0.4 * truth.num_objects  # some lie nearer to those of another image
     assert desk.actions.taken > 0.6 * truth.num_objects
@@ -143,7 +163,7 @@ def test_who_points_draws_only_what_is_not_found(desk: Desk, truth: TruthSet) ->
 
 
 def test_who_points_in_vain_goes_back_to_drawing(desk: Desk, truth: TruthSet) -> None:
-    desk.answers = lambda _: (0.0, 0.0, 9.0, 9.0)
+    desk.answers = lambda _: ((0.0, 0.0, 9.0, 9.0),)
     desk.finish_all(desk.remaining, points=True)
     assert 0 < desk.actions.points < 12 < truth.num_objects
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from app.errors import InvalidEditError
 from app.ingest import ingest
 from app.pointing.asking import NoAnswerError, PointingError, PointingProcess
 from app.pointing.child import read, written
-from app.pointing.question import Question, question_at
+from app.pointing.question import Guesses, Question, question_at
 from app.pointing.service import PointingService
 from app.pointing.sizes import usual_size
 from app.pointing.trials import (
@@ -126,7 +127,7 @@ def test_another_process_answers_and_is_started_again_when_it_died(workspace: Wo
     asked = question_at(workspace, 3, middle(discs(2)[1][0]), category_id=1, taken=[])
     with closing(PointingProcess(workspace)) as ask:
         first, pid = ask(asked), ask.pid
-        assert intersection_over_union(first, tuple(map(float, discs(2)[1][0]))) > 0.75
+        assert intersection_over_union(first[0], tuple(map(float, discs(2)[1][0]))) > 0.75
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         assert ask(asked) == first
@@ -150,12 +151,12 @@ def test_the_page_gets_the_box_of_a_click_and_nothing_is_stored(workspace: Works
         assert client.post("/sdpt/api/pointing").status_code == 200
         x, y = middle(discs(1)[1][0])
         answer = client.post(
-            "/sdpt/api/images/2/box-at", json={"x": x, "y": y, "category_id": 1, "taken": []}
+            "/sdpt/api/images/2/boxes-at", json={"x": x, "y": y, "category_id": 1, "taken": []}
         )
         outside = client.post(
-            "/sdpt/api/images/2/box-at", json={"x": -9, "y": 1, "category_id": 1, "taken": []}
+            "/sdpt/api/images/2/boxes-at", json={"x": -9, "y": 1, "category_id": 1, "taken": []}
         )
-    assert intersection_over_union(tuple(answer.json()["box"]), tuple(discs(1)[1][0])) > 0.75
+    assert intersection_over_union(tuple(answer.json()["boxes"][0]), tuple(discs(1)[1][0])) > 0.75
     assert outside.status_code == 422
     assert labelling.image_document(workspace, 2)["annotations"] == []
 
@@ -165,9 +166,9 @@ def test_drawn_objects_of_finished_images_are_tried_once(workspace: Workspace) -
     draw(workspace, 3, SURE)  # not done
     asked: list[Question] = []
 
-    def ask(question: Question) -> Box:
+    def ask(question: Question) -> Guesses:
         asked.append(question)
-        return true[0]
+        return (true[0],)
 
     assert try_pointing(workspace, ask) == 1
     assert len(asked) == 4
@@ -177,24 +178,32 @@ def test_drawn_objects_of_finished_images_are_tried_once(workspace: Workspace) -
     assert try_pointing(workspace, ask) == 0
 
 
+def test_a_trial_counts_the_next_guess_where_the_first_is_wrong(workspace: Workspace) -> None:
+    true = draw_discs(workspace, 2)
+    x1, y1, x2, y2 = true[1]
+    loose = (x1, y1, x2 + 0.5 * (x2 - x1), y2)
+    try_pointing(workspace, lambda _: (true[0], loose))
+    assert trial_of(workspace) == PointingTrial(4, num_right=1, num_near_again=1)
+
+
 def test_an_image_that_is_done_again_is_tried_again(workspace: Workspace) -> None:
     true = draw_discs(workspace, 2)
-    try_pointing(workspace, lambda _: true[0])
+    try_pointing(workspace, lambda _: (true[0],))
     labelling.set_reviewed(workspace, 2, is_reviewed=True, at=now())
-    assert try_pointing(workspace, lambda _: true[0]) == 1
+    assert try_pointing(workspace, lambda _: (true[0],)) == 1
 
 
 def test_a_trial_knows_neither_the_box_nor_its_size(workspace: Workspace) -> None:
     draw_discs(workspace, 2)
     asked: list[Question] = []
-    try_pointing(workspace, lambda question: asked.append(question) or SURE)  # type: ignore[func-returns-value]
+    try_pointing(workspace, lambda question: asked.append(question) or (SURE,))  # type: ignore[func-returns-value]
     assert {question.size for question in asked} == {usual_size([], 1, size_wh=SIZE_WH)}
 
 
 def test_a_picture_that_nobody_can_read_is_tried_in_vain_but_once(workspace: Workspace) -> None:
     draw_discs(workspace, 2)
 
-    def ask(_: Question) -> Box:
+    def ask(_: Question) -> Guesses:
         raise PointingError("broken")
 
     assert [try_pointing(workspace, ask) for _ in range(2)] == [1, 0]
@@ -205,9 +214,9 @@ def test_a_picture_that_nobody_can_read_is_tried_in_vain_but_once(workspace: Wor
 def test_trials_run_beside_the_server_in_a_pause(workspace: Workspace) -> None:
     true, asked = draw_discs(workspace, 2), threading.Event()
 
-    def ask(_: Question) -> Box:
+    def ask(_: Question) -> Guesses:
         asked.set()
-        return true[0]
+        return (true[0],)
 
     with closing(Trials(workspace, ask)) as trials:
         trials.start()
@@ -220,9 +229,9 @@ def test_a_click_puts_a_trial_off_and_nothing_is_kept_of_it(workspace: Workspace
     true = draw_discs(workspace, 2)
     asked: list[Question] = []
 
-    def ask(question: Question) -> Box:
+    def ask(question: Question) -> Guesses:
         asked.append(question)
-        return true[0]
+        return (true[0],)
 
     assert try_pointing(workspace, ask, should_stop=lambda: len(asked) == 2) == 0
     assert trial_of(workspace) == PointingTrial()
@@ -232,12 +241,12 @@ def test_a_click_puts_a_trial_off_and_nothing_is_kept_of_it(workspace: Workspace
 def test_no_answer_is_no_verdict(workspace: Workspace) -> None:
     true = draw_discs(workspace, 2)
 
-    def ask(_: Question) -> Box:
+    def ask(_: Question) -> Guesses:
         raise NoAnswerError("gone")
 
     with pytest.raises(NoAnswerError):
         try_pointing(workspace, ask)
-    assert try_pointing(workspace, lambda _: true[0]) == 1
+    assert try_pointing(workspace, lambda _: (true[0],)) == 1
 
 
 def test_a_process_that_is_closed_while_it_answers_lets_go(workspace: Workspace) -> None:
@@ -268,9 +277,15 @@ def trial_of(workspace: Workspace) -> PointingTrial:
 
 def test_it_pays_where_the_click_and_what_follows_take_less_than_drawing() -> None:
     costs = Costs(accept_s=1.0, fix_s=4.0, draw_s=7.0, point_s=1.9)
-    often = PointingTrial(num_objects=16, num_right=8, num_near=3)  # and four elsewhere
-    assert often.seconds_per_object(costs) == pytest.approx(1.9 + 0.5 + 0.8 + 2.1)
+    often = PointingTrial(num_objects=15, num_right=8, num_near=3)  # and five elsewhere
+    again = 6 / 20 * 1.0 + 1 / 20 * 1.0  # the first guess is turned down, one next guess is right
+    in_vain = 5 / 20 * (1.0 + 7.0)  # the next one is turned down too
+    seconds = often.seconds_per_object(costs)
+    assert seconds == pytest.approx(1.9 + 10 / 20 * 1.0 + 4 / 20 * 4.0 + again + in_vain)
     assert often.pays(costs)
+    lucky = replace(often, num_right_again=2, num_near_again=1)
+    saved = 2 / 20 * (8.0 - 1.0) + 1 / 20 * (8.0 - 4.0)
+    assert lucky.seconds_per_object(costs) == pytest.approx(seconds - saved)
     assert not PointingTrial(num_objects=20, num_right=1, num_near=1).pays(costs)
 
 
@@ -285,8 +300,10 @@ def test_an_object_without_a_proposal_is_priced_by_the_quicker_way(workspace: Wo
     with workspace.database.read() as tx:
         untried = cheapest_costs(tx)
         assert Costs().accept_s < untried.draw_s < Costs().draw_s
-    try_pointing(
-        workspace, lambda question: min(true, key=lambda b: math.dist(middle(b), question.point))
-    )
+
+    def ask(question: Question) -> Guesses:
+        return (min(true, key=lambda box: math.dist(middle(box), question.point)),)
+
+    try_pointing(workspace, ask)
     with workspace.database.read() as tx:
         assert cheapest_costs(tx).draw_s < untried.draw_s

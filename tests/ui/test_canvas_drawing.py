@@ -210,7 +210,29 @@ def test_a_click_on_an_object_makes_its_box(discs_user: CanvasUser, server: Serv
     user.press("Delete", "p")
     expect(user.stage).to_have_attribute("data-num-boxes", "0")
     user.wait_saved()
-    assert not [url for url in asked if "box-at" in url]
+    assert not [url for url in asked if "boxes-at" in url]
+
+
+def test_a_key_brings_the_next_guess_and_after_the_last_none(
+    discs_user: CanvasUser, server: Server
+) -> None:
+    user, root = discs_user, discs_user.root
+    user.click(*middle(DISCS[0]))
+    expect(user.stage).to_have_attribute("data-num-boxes", "1", timeout=60_000)
+    user.wait_saved()
+    first = only_box(user, server)
+    user.press("q")
+    user.wait_saved()
+    assert intersection_over_union(tuple(only_box(user, server)), tuple(first)) < 0.5
+    picture(user.page, "next-guess")
+    root.get_by_test_id("canvas-another").click()
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+    expect(root.get_by_text("No other guess")).to_be_visible()
+    user.press("Control+z", "Control+z", "q", "Control+z")
+    assert only_box(user, server) == pytest.approx(first)
+    user.press("Delete", "p")
+    expect(root.get_by_test_id("canvas-another")).to_be_hidden()
+    user.wait_saved()
 
 
 def test_a_double_click_makes_one_box(discs_user: CanvasUser) -> None:
@@ -220,7 +242,7 @@ def test_a_double_click_makes_one_box(discs_user: CanvasUser) -> None:
     expect(discs_user.stage).to_have_attribute("data-num-boxes", "1", timeout=60_000)
     expect(discs_user.stage).to_have_attribute("data-num-waiting", "0")
     discs_user.wait_saved()
-    assert len([url for url in asked if "box-at" in url]) == 1
+    assert len([url for url in asked if "boxes-at" in url]) == 1
     discs_user.press("Delete", "p")
     expect(discs_user.stage).to_have_attribute("data-num-boxes", "0")
 
@@ -229,12 +251,12 @@ def test_who_leaves_the_image_before_the_box_is_there_finishes_no_other(
     discs_user: CanvasUser, server: Server
 ) -> None:
     first = int(discs_user.number("image-id"))
-    discs_user.page.route("**/box-at", lambda route: (time.sleep(1.5), route.continue_()))
+    discs_user.page.route("**/boxes-at", lambda route: (time.sleep(1.5), route.continue_()))
     discs_user.click(*middle(DISCS[2]))
     discs_user.press("Enter")
     discs_user.go_to("plain-00.png")
     expect(discs_user.root.get_by_text("Another image came up")).to_be_visible(timeout=60_000)
-    discs_user.page.unroute("**/box-at")
+    discs_user.page.unroute("**/boxes-at")
     discs_user.wait_saved()
     for image_id in (first, int(discs_user.number("image-id"))):
         assert not server.document(image_id)["image"]["is_reviewed"]
@@ -247,7 +269,7 @@ def test_a_click_beside_the_image_asks_for_nothing(discs_user: CanvasUser) -> No
     discs_user.draw((5, 5, 25, 25), digit=1)
     discs_user.click(-8, 60)
     expect(discs_user.root.locator(".sdpt-row.is-selected")).to_have_count(0)
-    assert not [url for url in asked if "box-at" in url]
+    assert not [url for url in asked if "boxes-at" in url]
     discs_user.press("Control+z", "p")
     discs_user.wait_saved()
 

@@ -19,6 +19,7 @@ from storage.boxes import intersection_over_union
 from storage.types import Box
 
 AUTHOR = "annotator"
+_MOST_GUESSES = 2  # at what was clicked on, before it is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +143,28 @@ class Desk:
             category_id=self.class_ids[true.label],
             taken=self._boxed(image_id),
         )
-        found = self.answers(question)
-        overlap = intersection_over_union(found, true.box)
         box, did = None, Actions(points=1)
-        if overlap >= self.person.accept_iou:
-            box, did = found, did + Actions(taken=1)
-        elif overlap >= self.person.fix_iou:
-            edged = self.person.bring_edge(self._image, index, found)
-            box = edged or self.person.draw(self._image, index)
-            did += Actions(mended=int(edged is None), edged=int(edged is not None))
+        for number, guess in enumerate(self.answers(question)[:_MOST_GUESSES]):
+            box, followed = self._taken(guess, index)
+            did += followed + Actions(agains=int(number > 0))
+            if box is not None:
+                break
         self.actions += did
-        in_vain = Actions(draws=int(box is None))
-        self._seconds_pointing.append((did + in_vain).seconds(self._times))
+        drawn = Actions(draws=int(box is None))
+        self._seconds_pointing.append((did + drawn).seconds(self._times))
         return box
+
+    def _taken(self, guess: Box, index: int) -> tuple[Box | None, Actions]:
+        """The box that becomes of a guess at a click, and what that took; None when it is of no use."""
+        overlap = intersection_over_union(guess, self._image.objects[index].box)
+        if overlap >= self.person.accept_iou:
+            return guess, Actions(taken=1)
+        edged = self.person.bring_edge(self._image, index, guess)
+        if edged is not None:
+            return edged, Actions(edged=1)
+        if overlap >= self.person.fix_iou:
+            return self.person.draw(self._image, index), Actions(mended=1)
+        return None, Actions()
 
     def _boxed(self, image_id: int) -> list[Box]:
         """What is on the image when all proposals are judged, or out of sight."""
@@ -198,22 +208,22 @@ class Desk:
 
     def _record(self, image_id: int, before: Actions) -> None:
         times, did = self._times, self.actions - before
-        in_vain = did.points - did.pointed
         spent = (
-            ("drawn", in_vain, times.point_s + times.draw_s),
-            ("drawn", did.draws - in_vain, times.draw_s),
-            ("pointed", did.taken, times.point_s + times.accept_s),
-            ("pointed", did.mended, times.point_s + times.fix_s),
-            ("pointed", did.edged, times.point_s + times.one_edge_s),
-            ("accepted", did.accepts, times.accept_s),
-            ("corrected", did.fixes, times.fix_s),
-            ("corrected", did.edges, times.one_edge_s),
-            ("corrected", did.renames, times.rename_s),
-            ("rejected", did.rejects, times.reject_s),
+            ("drawn", did.draws, times.draw_s, 1),
+            ("pointed", did.taken, times.point_s + times.accept_s, 1),
+            ("pointed", did.mended, times.point_s + times.fix_s, 1),
+            ("pointed", did.edged, times.point_s + times.one_edge_s, 1),
+            ("edited", did.agains, times.reject_s, 0),
+            ("deleted", did.in_vain, times.point_s + times.reject_s, 0),
+            ("accepted", did.accepts, times.accept_s, 1),
+            ("corrected", did.fixes, times.fix_s, 1),
+            ("corrected", did.edges, times.one_edge_s, 1),
+            ("corrected", did.renames, times.rename_s, 1),
+            ("rejected", did.rejects, times.reject_s, 1),
         )
         timed = [
-            effort.Timed(f"{image_id}-{kind}-{number}", image_id, action, seconds)
-            for kind, (action, count, seconds) in enumerate(spent)
+            effort.Timed(f"{image_id}-{kind}-{number}", image_id, action, seconds, num_boxes)
+            for kind, (action, count, seconds, num_boxes) in enumerate(spent)
             for number in range(count)
         ]
         timed.append(effort.Timed(f"{image_id}-done", image_id, "done", times.look_s, num_boxes=0))

@@ -32,7 +32,8 @@ SOURCES: Mapping[str, str] = {
     "reject_s": _VERDICT,
     "point_s": (
         "Papadopoulos et al., Training object class detectors with click supervision, CVPR 2017: 1.9 s to find an "
-        "object and click on its middle; taking the box that shows then costs a verdict on top, or a correction"
+        "object and click on its middle; whatever shows then costs a verdict on top, or a correction: a box is taken, "
+        "or a key brings the next guess or clears the wrong one away"
     ),
     "rename_s": (
         "a verdict, one thought of 1.35 s and one key of .28 s by the keystroke-level model (Card et al. 1983): "
@@ -95,6 +96,8 @@ class Actions:
     """Of the points: where it was taken and corrected."""
     edged: int = 0
     """Of the points: where it was taken and one edge of it brought to its place."""
+    agains: int = 0
+    """Of the points: where the first box was wrong and a key brought the next guess."""
     presses: int = 0
     """Of Tune and of Pre-label."""
 
@@ -124,6 +127,11 @@ class Actions:
         return self.taken + self.mended + self.edged
 
     @property
+    def in_vain(self) -> int:
+        """Of the points: where no guess was of use, and the last one was cleared away."""
+        return self.points - self.pointed
+
+    @property
     def untouched(self) -> float:
         """The share of the boxes that were accepted as proposed, 0..1."""
         return self.accepts / self.boxes if self.boxes else 0.0
@@ -135,7 +143,7 @@ class Actions:
             + self.accepts * times.accept_s
             + self.fixes * times.fix_s
             + self.renames * times.rename_s
-            + self.rejects * times.reject_s
+            + (self.rejects + self.agains + self.in_vain) * times.reject_s
             + self.points * times.point_s
             + self.taken * times.accept_s
             + self.mended * times.fix_s

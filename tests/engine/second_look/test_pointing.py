@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.second_look.edges.finder import EdgeFinder
-from sdpt_engine.second_look.pointing import Surroundings, box_at
+from sdpt_engine.second_look.pointing import Surroundings, boxes_at
 from sdpt_engine.types import Boxes, UsualSize, no_boxes
 from tests.engine.second_look.scenes import SIZE_WH, discs
 
@@ -28,6 +30,11 @@ def _overlap(found: Boxes, true: Boxes) -> float:
 def _middle(box: Boxes, *, off: float = 0.0) -> tuple[float, float]:
     x1, y1, x2, y2 = map(float, box)
     return (x1 + x2) / 2 + off * (x2 - x1), (y1 + y2) / 2 - off * (y2 - y1)
+
+
+def box_at(*asked: Any, **also: Any) -> Boxes:
+    best: Boxes = boxes_at(*asked, **also)[0]
+    return best
 
 
 def test_a_click_near_the_middle_finds_the_disc(finder: EdgeFinder) -> None:
@@ -91,3 +98,15 @@ def test_a_box_that_shows_another_class_is_avoided(finder: EdgeFinder) -> None:
     assert _overlap(box_at(finder, pixels, at_border, USUAL, NOTHING), disc) > 0.9
     found = box_at(finder, pixels, at_border, USUAL, NOTHING, likely=is_elsewhere)
     assert _overlap(found, disc) < 0.5
+
+
+def test_where_two_objects_may_be_meant_the_other_one_is_the_next_guess(finder: EdgeFinder) -> None:
+    pixels, (disc, *_) = discs(3)
+    around = disc + np.array([-1, -1, 1, 1], np.float32) * (
+        disc[2] - disc[0]
+    )  # a thing that holds it
+    known = Surroundings(around[None], np.array([0.9], np.float32), no_boxes())
+    guesses = boxes_at(finder, pixels, _middle(disc), UsualSize(75.0, 75.0, 1.0), known)
+    assert len(guesses) == 2
+    assert _overlap(guesses[0], disc) > 0.75
+    assert _overlap(guesses[0], guesses[1]) < 0.5

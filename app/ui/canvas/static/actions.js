@@ -13,7 +13,7 @@ const WAY_STORE = "sdpt.way";
 const WAY_SAID = {
   drag: "Boxes are drawn by dragging.",
   points: "Click the four outermost points of an object; dragging still works.",
-  pointing: "Click on the middle of an object: its box is found. Dragging still draws.",
+  pointing: "Click on the middle of an object: its box is found; Q brings the next guess. Dragging still draws.",
 };
 
 export function actionsOf({ session, stage, host, bar, toggleHelp }) {
@@ -69,6 +69,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
       const kept = localStorage.getItem(WAY_STORE);
       setWay(WAYS.includes(kept) ? kept : "drag");
     },
+    another: () => tool.pointing.another(),
     edge: () => bringEdge(session, pen.point ?? pointer()),
     pick: () => pickClass(host, session),
     duplicate: () => duplicate(session, DUPLICATE_PX / stage.view.scale),

@@ -8,6 +8,7 @@ export const COMMANDS = [
     ["pen", "draw with the keyboard", ["B"]],
     ["points", "draw by four outermost points, or by dragging", ["E"]],
     ["pointing", "point: click on the middle of an object, and its box is found", ["P"]],
+    ["another", "not that: the next guess at what was pointed at", ["Q"]],
     ["edge", "bring the edge that is meant to the pointer (also Ctrl click)", ["W"]],
     ["pick", "choose a class by typing its name", ["L"]],
     ["duplicate", "duplicate the box", ["Ctrl+D"]],

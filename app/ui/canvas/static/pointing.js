@@ -1,7 +1,8 @@
-// Pointing: a click on an object, and the server finds its box. Until it has, a dot marks the place.
+// Pointing: a click on an object, and the server finds its box. Until it has, a dot marks the place. Where that box is
+// wrong, a key brings the next guess.
 
 import { postJson } from "./api.js";
-import { draw } from "./editing.js";
+import { changeBox, draw, remove } from "./editing.js";
 import { height, intersectionOverUnion, width } from "./geometry.js";
 import { boxKey } from "./session.js";
 
@@ -18,6 +19,7 @@ export class Pointing {
     this.waiting = []; // {x, y, imageId}, x and y in the image
     this.chain = Promise.resolve(); // clicks are answered in their order
     this.newest = null; // the key of the box that was found last
+    this.guesses = new Map(); // key of a found box -> boxes [x1, y1, x2, y2], the likeliest first
   }
 
   /** The clicks on the shown image that have no box yet. */
@@ -50,6 +52,25 @@ export class Pointing {
       });
   }
 
+  /** The next guess takes the place of the selected box that a click found; after the last one there is none. */
+  async another() {
+    const { session } = this;
+    await this.settled();
+    const item = session.selected ?? session.find(this.newest);
+    const boxes = this.guesses.get(item?.key);
+    if (!boxes) {
+      session.say("Point at an object first (P, then a click): this brings the next guess at what was meant.");
+      return;
+    }
+    const next = boxes[1 + boxes.findIndex((box) => intersectionOverUnion(box, item.box) >= SAME_BOX_IOU)];
+    session.select(item.key);
+    if (next) changeBox(session, item.key, next);
+    else {
+      remove(session);
+      session.say("No other guess: draw it. Ctrl+Z brings the last one back.");
+    }
+  }
+
   async #answer({ x, y, imageId, category_id, selection }) {
     const { session } = this;
     if (!this.#isStillShown(imageId)) return;
@@ -58,8 +79,8 @@ export class Pointing {
       // What lies there by now, saved or not: the object that is meant is another.
       const taken = [...session.state.boxes.values(), ...session.proposals()].map((item) => item.box);
       const click = { x, y, category_id, taken };
-      const { box } = await postJson(`/sdpt/api/images/${imageId}/box-at`, click, session.workspace, TIMEOUT_MS);
-      if (this.#isStillShown(imageId)) this.#make(box, category_id, selection);
+      const { boxes } = await postJson(`/sdpt/api/images/${imageId}/boxes-at`, click, session.workspace, TIMEOUT_MS);
+      if (this.#isStillShown(imageId)) this.#make(boxes, category_id, selection);
     } finally {
       clearTimeout(slow);
     }
@@ -71,9 +92,10 @@ export class Pointing {
     return isShown;
   }
 
-  /** The found box is selected, unless the person has turned to another since the click. */
-  #make(box, category_id, selection) {
+  /** The likeliest box is made and selected, unless the person has turned to another since the click. */
+  #make(boxes, category_id, selection) {
     const { session } = this;
+    const [box] = boxes;
     const isFree = [selection, this.newest].includes(session.selection);
     const isSame = (item) => item.category_id === category_id && intersectionOverUnion(item.box, box) >= SAME_BOX_IOU;
     const known = [...session.state.boxes.values()].find(isSame);
@@ -83,6 +105,7 @@ export class Pointing {
       if (!uid) return;
       this.newest = boxKey(uid);
     }
+    this.guesses.set(this.newest, boxes);
     if (isFree) session.select(this.newest);
   }
 

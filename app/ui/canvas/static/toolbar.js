@@ -7,10 +7,13 @@ import { toggleDone } from "./walking.js";
 export function toolBar(session, actions) {
   const tool = (text, title, command, testid) =>
     button(text, { title, command, onClick: actions[command], class: "sdpt-small", "data-testid": testid });
+  const another = tool("Next guess", "Not that: the next guess at what was pointed at", "another", "canvas-another");
+  actions.onWay((way) => (another.hidden = way !== "pointing"));
   return h(
     "div", { class: "sdpt-tools", role: "toolbar", "aria-label": "Tools" },
     wayButton(actions, "points", "4 points", "Draw by clicking the four outermost points"),
     wayButton(actions, "pointing", "Point", "Click on the middle of an object: its box is found"),
+    another,
     tool("Duplicate", "Duplicate the selected box", "duplicate", "canvas-duplicate"),
     tool("Copy previous", "Copy the boxes of the previous image", "copyPrevious", "canvas-copy-previous"),
     tool("↶", "Undo", "undo", "canvas-undo"),
