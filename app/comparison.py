@@ -1,6 +1,6 @@
-"""Tune or keep: a new prompt is adopted if it beats the detector alone and finds no less than the one in use.
+"""Tune or keep: a new prompt is adopted if it beats the detector alone and finds not clearly less than the one in use.
 
-Where it finds less, the one in use stays, and may still gain by the new second look.
+Where it does, the one in use stays, and may still gain by the new second look.
 """
 
 from __future__ import annotations
@@ -94,18 +94,22 @@ def compare(
     if num_boxes < sdpt_engine.LEAST_BOXES_THAT_JUDGE:
         few = f"they hold {num_boxes} boxes, too few to tell, and the new one has learnt from more"
         return Comparison(True, f"Adopted: {gain}; {sentence}: {few}.", result, theirs)
+    if sdpt_engine.may_find_as_much(ours, theirs, num_boxes=num_boxes):
+        if ours.ap50 < theirs.ap50:
+            sentence += (
+                f": of {num_boxes} boxes that may be luck, and the new one has learnt from more"
+            )
+        return Comparison(True, f"Adopted: {gain}; {sentence}.", result, theirs)
     if rival.has_classes_of(result) and result.prompt_alone is not None:
         again = sdpt_engine.with_look_of(detector, rival.alone, result.bundle, classes=classes)
         again = replace(again, judged=on_unseen(again.judged))
         mixed = sdpt_engine.measured(again.judged, classes)
-        if mixed.ap50 > ours.ap50 and sdpt_engine.finds_as_much(mixed, theirs):
+        if sdpt_engine.may_find_as_much(mixed, theirs, num_boxes=num_boxes):
             reason = (
                 f"Adopted: the prompt of '{adopted.name}' once more, with what was learnt now of "
                 f"{_what_looks_again(result)} of each box: AP50 {_percent(mixed)}; {sentence}."
             )
             return Comparison(True, reason, again, theirs, adopted)
-    if sdpt_engine.finds_as_much(ours, theirs):
-        return Comparison(True, f"Adopted: {gain}; {sentence}.", result, theirs)
     return Comparison(False, f"Kept as a choice, not adopted: {sentence}.", result, theirs)
 
 

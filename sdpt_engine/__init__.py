@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, measured, tune
-    from sdpt_engine.verdict import finds_as_much, is_better
+    from sdpt_engine.verdict import is_better, may_find_as_much
 
 __all__ = [
     "CHECKPOINT_NAME",
@@ -68,7 +68,6 @@ __all__ = [
     "TuneResult",
     "UsualSize",
     "evaluate",
-    "finds_as_much",
     "from_detections",
     "is_better",
     "judged_by_the_same",
@@ -76,6 +75,7 @@ __all__ = [
     "learn_names",
     "load_detector",
     "load_image_upright",
+    "may_find_as_much",
     "measured",
     "pointer_of",
     "predict_each",
@@ -108,7 +108,7 @@ _WHERE = {
     "evaluate": "sdpt_engine.metrics",
     "from_detections": "sdpt_engine.interchange",
     "to_detections": "sdpt_engine.interchange",
-    "finds_as_much": "sdpt_engine.verdict",
+    "may_find_as_much": "sdpt_engine.verdict",
     "is_better": "sdpt_engine.verdict",
     "Predictor": "sdpt_engine.predictor",
     "TuneResult": "sdpt_engine.tuning",

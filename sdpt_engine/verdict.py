@@ -15,15 +15,21 @@ def is_better(new: Metrics, old: Metrics) -> bool:
     return new.ap > old.ap * (1 + MARGIN) and new.ap50 >= old.ap50 * (1 - FOUND_MARGIN)
 
 
-def finds_as_much(new: Metrics, old: Metrics) -> bool:
-    """AP50 at least as high, and anything found at all: who has learnt from more images need not prove more.
+def may_find_as_much(new: Metrics, old: Metrics, *, num_boxes: int) -> bool:
+    """AP50 no lower than luck explains on so many boxes, and anything found at all.
 
-    AP does not count here. Boxes of a person that were proposals of the old prompt lie exactly where it puts them, so
-    that its AP flatters.
+    Who has learnt from more images is better more often than not, and held-out boxes tell little: they must be clearly
+    against it. AP does not count here. Boxes of a person that were proposals of the old prompt lie exactly where it
+    puts them, so that its AP flatters.
     """
-    return new.ap50 > 0.0 and new.ap50 >= old.ap50
+    return new.ap50 > 0.0 and new.ap50 >= old.ap50 - _luck(num_boxes)
 
 
 def may_be_as_good(new: Metrics, old: Metrics, *, num_boxes: int) -> bool:
-    """AP no lower than luck explains on so many boxes: half of 1 / sqrt(n), at most the standard error of a share."""
-    return new.ap > old.ap - 0.5 / math.sqrt(max(1, num_boxes))
+    """AP no lower than luck explains on so many boxes."""
+    return new.ap > old.ap - _luck(num_boxes)
+
+
+def _luck(num_boxes: int) -> float:
+    """Half of 1 / sqrt(n): at most the standard error of a share."""
+    return 0.5 / math.sqrt(max(1, num_boxes))
