@@ -267,6 +267,14 @@ def _draw_box(page: Page, stage: Locator) -> None:
 
 
 @pytest.mark.browser
+def test_the_hint_leads_to_the_meter_which_has_its_whole_reason(page: Page, server: Server) -> None:
+    page.get_by_test_id("review-advice").click()
+    reason = ask(server, "/effort")["advice"]["reason"]
+    expect(page.get_by_test_id("effort-advice")).to_contain_text(reason)
+    page.keyboard.press("Escape")
+
+
+@pytest.mark.browser
 def test_the_meter_tells_what_is_stored_and_gives_a_reason(page: Page, server: Server) -> None:
     advice = ask(server, "/effort")["advice"]
     dialog = opened(page, "effort", "review-effort")

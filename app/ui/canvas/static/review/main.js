@@ -28,7 +28,8 @@ export async function mount(host) {
   const category = h("select", { "aria-label": "Class of the queue", "data-testid": "review-class" });
   const merging = h("input", { type: "checkbox", "data-testid": "review-merging" });
   const saves = h("span", { class: "sdpt-quiet", "data-testid": "review-saves", title: "What reviewing the proposals that are shown should save against drawing by hand" });
-  const advice = h("span", { class: "sdpt-hint", "data-testid": "review-advice" });
+  const reason = h("span");
+  const advice = button(reason, { class: "sdpt-hint", "data-testid": "review-advice", onClick: () => dialogs.effort.open() });
   const note = h("span", { class: "sdpt-note", role: "status", "data-testid": "review-note", hidden: true });
   const dialogs = {
     thresholds: thresholdDialog(workspace), grid: gridDialog(workspace, () => state?.categories ?? []),
@@ -82,8 +83,9 @@ export async function mount(host) {
 
   async function advise() {
     const found = (await getJson("/sdpt/api/review/effort")).advice;
-    advice.replaceChildren(h("b", {}, `${stepName(found)}: `), found.reason);
-    advice.title = found.reason;
+    reason.replaceChildren(h("b", {}, `${stepName(found)}: `), found.reason);
+    advice.title = `${found.reason} Click for all figures of the effort meter.`;
+    advice.setAttribute("aria-label", `${stepName(found)}: ${found.reason}`);
     advice.dataset.step = found.step;
   }
 
