@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from storage.boxes import intersection_over_union
+from storage.merging import leaders
 from storage.types import Box
 
 GOOD_IOU = 0.75  # a box that a careful person leaves as it is
@@ -52,19 +53,36 @@ def measure(
 ) -> HeldOut:
     """Match one image's proposals (box, class, score), surest first, to its true boxes (box, class).
 
-    Each true box is found once, by the surest proposal of its class that overlaps it by FOUND_IOU;
-    what comes later at the same place has found nothing. `category_ids` are the classes asked for.
+    Each true box is found once, by the surest proposal of its class that overlaps it by FOUND_IOU. What nobody gets to
+    see is left out: other boxes of that class there, and what repeats a surer proposal (as Review merges them) unless
+    that was wrong and this is of another class. `category_ids` are the classes asked for.
     """
     left = {c: [box for box, mine in truth if mine == c] for c in category_ids}
     num_true = {(image_id, c): len(boxes) for c, boxes in left.items()}
-    found = []
-    for box, category_id, score in sorted(proposals, key=lambda p: -p[2]):
+    ranked = sorted(proposals, key=lambda p: -p[2])
+    classes = [category_id for _, category_id, _ in ranked]
+    repeated = leaders([box for box, _, _ in ranked], classes)
+    boxed: dict[int, list[Box]] = {c: [] for c in category_ids}
+    found: dict[int, Measured] = {}  # by place in `ranked`
+    for place, (box, category_id, score) in enumerate(ranked):
+        leader = repeated[place]
+        if leader is not None:
+            was_wrong = leader in found and found[leader].iou == 0.0
+            if not was_wrong or classes[leader] == category_id:
+                continue
+        if _overlap(box, boxed.get(category_id, []))[0] >= FOUND_IOU:
+            continue
         waiting = left.get(category_id, [])
-        overlaps = [intersection_over_union(box, true) for true in waiting]
-        iou = max(overlaps, default=0.0)
+        iou, index = _overlap(box, waiting)
         if iou >= FOUND_IOU:
-            del waiting[overlaps.index(iou)]
-        else:
-            iou = 0.0
-        found.append(Measured(image_id, category_id, score, iou))
-    return HeldOut(tuple(found), num_true)
+            boxed[category_id].append(waiting.pop(index))
+        found[place] = Measured(image_id, category_id, score, iou if iou >= FOUND_IOU else 0.0)
+    return HeldOut(tuple(found.values()), num_true)
+
+
+def _overlap(box: Box, others: Sequence[Box]) -> tuple[float, int]:
+    """The largest IoU with any of these, and which one that is; 0 without any."""
+    return max(
+        ((intersection_over_union(box, other), index) for index, other in enumerate(others)),
+        default=(0.0, 0),
+    )

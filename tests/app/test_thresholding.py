@@ -2,6 +2,7 @@ import pytest
 
 from app.measuring import HeldOut, measure
 from app.thresholding import UNMEASURED_THRESHOLD, best_threshold, default_threshold, expectation
+from storage.types import Box
 
 HERE, THERE = (0.0, 0.0, 10.0, 10.0), (50.0, 50.0, 60.0, 60.0)
 
@@ -15,10 +16,21 @@ def evidence(num_images: int) -> HeldOut:
     return found
 
 
-def test_an_object_is_found_once() -> None:
-    found = measure(1, [(HERE, 1, 0.4), (HERE, 1, 0.9)], [(HERE, 1)], category_ids=[1])
+def judged(*proposals: tuple[Box, int, float]) -> list[tuple[float, float]]:
+    """(score, IoU) of what a person would judge on an image with one object of class 1."""
+    found = measure(1, proposals, [(HERE, 1)], category_ids=[1, 2])
+    return [(p.score, p.iou) for p in found.proposals]
 
-    assert [(p.score, p.iou) for p in found.proposals] == [(0.9, 1.0), (0.4, 0.0)]
+
+def test_an_object_is_found_once_and_what_repeats_it_is_no_evidence() -> None:
+    beside = (3.0, 0.0, 13.0, 10.0)  # overlaps it by .54: no repetition, but hidden by its box
+    assert judged((HERE, 1, 0.4), (HERE, 1, 0.9), (beside, 1, 0.3)) == [(0.9, 1.0)]
+    assert judged((HERE, 1, 0.9), (HERE, 2, 0.4)) == [(0.9, 1.0)]
+
+
+def test_what_repeats_a_wrong_proposal_is_judged_only_as_another_class() -> None:
+    assert judged((HERE, 2, 0.9), (HERE, 2, 0.5), (HERE, 1, 0.4)) == [(0.9, 0.0), (0.4, 1.0)]
+    assert judged((THERE, 1, 0.9), (THERE, 1, 0.8)) == [(0.9, 0.0)]
 
 
 def test_the_best_threshold_parts_right_from_wrong() -> None:
