@@ -231,7 +231,8 @@ def test_a_key_brings_the_next_guess_and_after_the_last_none(
     user.press("Control+z", "Control+z")
     assert only_box(user, server) == pytest.approx(guesses[0])
     user.page.unroute("**/boxes-at")
-    user.press("Delete", "p")
+    user.press("Escape", "Tab", "Delete", "p")
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
     expect(root.get_by_test_id("canvas-another")).to_be_hidden()
     user.wait_saved()
 
