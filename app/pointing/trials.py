@@ -1,10 +1,11 @@
 """Whether pointing at objects is quicker than drawing them: tried in thought on finished images."""
 
 import logging
+import operator
 import random
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -46,13 +47,7 @@ class PointingTrial:
     num_near_again: int = 0
 
     def __add__(self, other: "PointingTrial") -> "PointingTrial":
-        return PointingTrial(
-            self.num_objects + other.num_objects,
-            self.num_right + other.num_right,
-            self.num_near + other.num_near,
-            self.num_right_again + other.num_right_again,
-            self.num_near_again + other.num_near_again,
-        )
+        return PointingTrial(*map(operator.add, astuple(self), astuple(other)))
 
     def seconds_per_object(self, costs: Costs) -> float:
         """What such an object costs who points first; much as elsewhere, as long as few were tried here."""

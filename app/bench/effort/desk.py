@@ -19,7 +19,6 @@ from storage.boxes import intersection_over_union
 from storage.types import Box
 
 AUTHOR = "annotator"
-_MOST_GUESSES = 2  # at what was clicked on, before it is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ class Desk:
             taken=self._boxed(image_id),
         )
         box, did = None, Actions(points=1)
-        for number, guess in enumerate(self.answers(question)[:_MOST_GUESSES]):
+        for number, guess in enumerate(self.answers(question)):
             box, followed = self._taken(guess, index)
             did += followed + Actions(agains=int(number > 0))
             if box is not None:

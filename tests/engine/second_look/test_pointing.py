@@ -102,10 +102,9 @@ def test_a_box_that_shows_another_class_is_avoided(finder: EdgeFinder) -> None:
 
 def test_where_two_objects_may_be_meant_the_other_one_is_the_next_guess(finder: EdgeFinder) -> None:
     pixels, (disc, *_) = discs(3)
-    around = disc + np.array([-1, -1, 1, 1], np.float32) * (
-        disc[2] - disc[0]
-    )  # a thing that holds it
-    known = Surroundings(around[None], np.array([0.9], np.float32), no_boxes())
+    outwards = np.array([-1, -1, 1, 1], np.float32)
+    holder = disc + outwards * (disc[2] - disc[0])
+    known = Surroundings(holder[None], np.array([0.9], np.float32), no_boxes())
     guesses = boxes_at(finder, pixels, _middle(disc), UsualSize(75.0, 75.0, 1.0), known)
     assert len(guesses) == 2
     assert _overlap(guesses[0], disc) > 0.75
