@@ -17,8 +17,6 @@ from enum import StrEnum
 
 _EXPONENT = 0.4
 _FIRST_IMAGES = 6  # from here on some images can be held out to judge the others
-_FIRST_PER_CLASS = 2
-_PATIENCE_IMAGES = 8  # a rare class does not hold up the others for longer
 _NEW_SHARE = 1.33  # labelled images since the last Tune, as a multiple, before another can be told from noise
 _AFTER_FAILURE = 1.5  # the same after a Tune that was not kept
 
@@ -53,7 +51,7 @@ class Situation:
     `has_fresh_proposals`: the bundle in use has been run on the images that are left.
     `help_s`: seconds per object with the proposals that are shown now; None without any measured.
     `saved_s`: seconds that those which wait should save on the images left, all together.
-    `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it and Pre-label, looking at both.
+    `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it, and looking at what it brought.
     """
 
     num_images_left: int
@@ -70,7 +68,7 @@ class Situation:
     has_classes: bool = True
     has_fresh_proposals: bool = False
     is_audited: bool = False
-    tune_overhead_s: float = 10.0
+    tune_overhead_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +148,8 @@ def _exponent(now: Situation, known: list[tuple[int, float]]) -> float:
 
 
 def _before_the_first(now: Situation) -> Advice:
-    few_images = now.num_labelled_images < _FIRST_IMAGES
-    rare = now.least_images_per_class < _FIRST_PER_CLASS
-    if few_images or (rare and now.num_labelled_images < _PATIENCE_IMAGES):
-        missing = (
-            f"{_FIRST_IMAGES} images" if few_images else f"each class on {_FIRST_PER_CLASS} images"
-        )
-        return _without_a_prompt(now, missing)
+    if now.num_labelled_images < _FIRST_IMAGES:
+        return _without_a_prompt(now)
     saves = expected_saving(now)
     if saves > now.tune_overhead_s:
         return Advice(
@@ -168,10 +161,11 @@ def _before_the_first(now: Situation) -> Advice:
     return _go_on(now, saves, 0)
 
 
-def _without_a_prompt(now: Situation, missing: str) -> Advice:
+def _without_a_prompt(now: Situation) -> Advice:
     """Before a first Tune has what it needs: what the detector knows by itself may save drawing already."""
     number = now.num_labelled_images
-    labelled = f"{number} {'image is' if number == 1 else 'images are'} labelled, and a first Tune needs {missing}"
+    have = "1 image is" if number == 1 else f"{number} images are"
+    labelled = f"{have} labelled, and a first Tune needs {_FIRST_IMAGES}"
     if not now.has_fresh_proposals and now.has_classes:
         return Advice(
             Step.PRELABEL,

@@ -106,7 +106,7 @@ def _help(tx: Transaction, costs: Costs) -> _Help:
         return _Help()
     known = evidence(tx, what.bundle_id)
     return _Help(
-        seconds_per_object(known, what.thresholds, costs),
+        seconds_per_object(known, what.thresholds, costs, surest_from=what.surest_from),
         seconds_waiting(waiting(tx, what), calibration=calibrate(known), costs=costs),
     )
 
@@ -114,6 +114,7 @@ def _help(tx: Transaction, costs: Costs) -> _Help:
 def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) -> LearningPoint:
     held_out = evidence(tx, bundle.id)
     thresholds = {**default_thresholds(bundle), **review_settings.thresholds(tx, bundle.id)}
+    surest_from = review_settings.surest_threshold(tx, bundle.id)
     labels = labels_of(workspace, bundle)
     learnt = () if labels is None else labels.labelled
     figures = bundle.metrics.get("tuned") or {}
@@ -123,17 +124,18 @@ def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) 
         num_images=len(learnt),
         num_boxes=sum(len(item.boxes) for item in learnt),
         ap50=figures.get("ap50"),
-        found=_found(held_out, thresholds),
-        seconds_per_object=seconds_per_object(held_out, thresholds, costs),
+        found=_found(held_out, thresholds, surest_from),
+        seconds_per_object=seconds_per_object(held_out, thresholds, costs, surest_from=surest_from),
         is_adopted=bundle.adopted_at is not None,
     )
 
 
-def _found(held_out: HeldOut, thresholds: dict[int, float]) -> Interval | None:
+def _found(
+    held_out: HeldOut, thresholds: dict[int, float], surest_from: float | None
+) -> Interval | None:
     hits: Counter[int] = Counter()
-    for item in held_out.proposals:
-        is_shown = item.score >= thresholds.get(item.category_id, 0.0)
-        hits[item.image_id] += is_shown and item.iou >= FOUND_IOU
+    for item in held_out.shown(thresholds, surest_from):
+        hits[item.image_id] += item.iou >= FOUND_IOU
     true: Counter[int] = Counter()
     for (image_id, _), number in held_out.num_true.items():
         true[image_id] += number

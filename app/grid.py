@@ -57,7 +57,9 @@ def page(workspace: Workspace, category_id: int, *, limit: int = PAGE_SIZE) -> d
                 "image_id": p.image_id,
                 "path": paths[p.image_id],
                 "score": p.score,
-                "chance": round(1.0 - chances.chances(p.category_id, p.score).wrong, 3),
+                "chance": round(
+                    1.0 - chances.chances(p.category_id, p.score, is_guess=p.is_guess).wrong, 3
+                ),
             }
             for p in found[:limit]
         ],

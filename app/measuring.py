@@ -36,6 +36,31 @@ class HeldOut:
             {key: n for key, n in self.num_true.items() if key[1] == category_id},
         )
 
+    def surest(self) -> HeldOut:
+        """Only the surest proposal of each image."""
+        found: dict[int, Measured] = {}
+        for item in self.proposals:
+            if item.image_id not in found or item.score > found[item.image_id].score:
+                found[item.image_id] = item
+        return HeldOut(tuple(found.values()), self.num_true)
+
+    def others(self) -> HeldOut:
+        """All but the surest proposal of each image."""
+        surest = set(self.surest().proposals)
+        return HeldOut(tuple(p for p in self.proposals if p not in surest), self.num_true)
+
+    def shown(
+        self, thresholds: Mapping[int, float], surest_from: float | None = None
+    ) -> list[Measured]:
+        """What a person is shown: a class from its threshold (without one all); the surest of an image from its own."""
+        guesses = [] if surest_from is None else self.surest().proposals
+        guessed = {p for p in guesses if surest_from is not None and p.score >= surest_from}
+        return [
+            p
+            for p in self.proposals
+            if p.score >= thresholds.get(p.category_id, 0.0) or p in guessed
+        ]
+
     def __add__(self, other: HeldOut) -> HeldOut:
         """Evidence of other images on top; an image that both have counts as in `other`."""
         newer = {image_id for image_id, _ in other.num_true}

@@ -10,15 +10,15 @@ an image by hand loses nothing, and it becomes evidence.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from app.evidence import evidence
 from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
 from app.pointing.trials import cheapest_costs
-from app.queueing import Costs
-from app.showing import required_showing, set_thresholds
+from app.queueing import Costs, calibrate, seconds_saved
+from app.showing import SUREST, Surest, required_showing, set_thresholds
 from app.workspace import Workspace
 from storage import categories
 
@@ -26,6 +26,8 @@ SURENESS = 0.5  # chosen with damaged and sound detectors on sets that `bench ef
 HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 1
 _LEAST_FOUND = 8  # of a class, before it is judged by itself alone
+_LEAST_IMAGES = 5  # with a proposal, before its surest is guessed at
+_LEAST_GUESS = 5  # hundredths: what is fainter is hardly ever stored
 _STEPS = 20  # thresholds that are tried: one for each twentieth of what saves something
 
 
@@ -43,27 +45,60 @@ def paying_thresholds(
     A class of which few were found is shown from where its own do, or those of all classes together: classes differ in
     how sure the detector is of them, and a few that were right speak for the next.
     """
-    together = _surest([_saving(item, costs) for item in held_out.proposals], costs)
+    together = _surest_saving([_saving(item, costs) for item in held_out.proposals], costs)
     found = {}
     for category_id in category_ids:
         mine = [p for p in held_out.proposals if p.category_id == category_id]
-        alone = _surest([_saving(p, costs) for p in mine], costs)
+        alone = _surest_saving([_saving(p, costs) for p in mine], costs)
         is_known = sum(p.iou >= FOUND_IOU for p in mine) >= _LEAST_FOUND
         found[category_id] = alone if is_known else min(alone, together)
     return found
 
 
-def show_what_pays(workspace: Workspace, at: datetime) -> Mapping[int, float]:
-    """Set these thresholds for the bundle under review, as a person would by its sliders; the score by class.
+def paying_guess(held_out: HeldOut, costs: Costs) -> float | None:
+    """The score from which the surest proposal of an image should save time, even below the threshold of its class.
+
+    Foretold by its calibrated chances, and not proved: review takes the sure images first, so nothing that was judged
+    is like the last ones. Each that is judged then corrects the curve. None where no score pays, or too few are known.
+    """
+    surest = held_out.surest()
+    if len(surest.proposals) < _LEAST_IMAGES:
+        return None
+    calibration = calibrate(surest)
+    for hundredth in range(_LEAST_GUESS, 101):
+        chances = calibration.chances(0, hundredth / 100, is_guess=True)
+        if seconds_saved(chances, costs) > 0.0:
+            return hundredth / 100
+    return None
+
+
+def what_pays(
+    held_out: HeldOut, category_ids: Sequence[int], costs: Costs
+) -> dict[int | Surest, float | None]:
+    """From which score each class is shown, and the surest proposal of each image.
+
+    Where the surest have a score of their own, those beside them must pay by themselves: one of .2 is likely where
+    nothing surer is, and a slip beside one of .9.
+    """
+    found: dict[int | Surest, float | None] = {SUREST: paying_guess(held_out, costs)}
+    least = 0.0
+    if found[SUREST] is not None:
+        least = _surest_saving([_saving(p, costs) for p in held_out.others().proposals], costs)
+    for category_id, score in paying_thresholds(held_out, category_ids, costs).items():
+        found[category_id] = max(score, least)
+    return found
+
+
+def show_what_pays(workspace: Workspace, at: datetime) -> None:
+    """Set these thresholds for the bundle under review, as a person would by its sliders.
 
     Raises NotReadyError without any pre-labelling.
     """
     with workspace.database.read() as tx:
         known = evidence(tx, required_showing(tx).bundle_id)
         classes = [category.id for category in categories.list_all(tx)]
-        chosen = paying_thresholds(known, classes, cheapest_costs(tx))
-    set_thresholds(workspace, {**chosen}, at)
-    return chosen
+        scores = what_pays(known, classes, cheapest_costs(tx))
+    set_thresholds(workspace, scores, at)
 
 
 def _saving(item: Measured, costs: Costs) -> _Saving:
@@ -75,7 +110,7 @@ def _saving(item: Measured, costs: Costs) -> _Saving:
     return _Saving(item.score, item.image_id, seconds)
 
 
-def _surest(savings: Sequence[_Saving], costs: Costs) -> float:
+def _surest_saving(savings: Sequence[_Saving], costs: Costs) -> float:
     """The score of the largest sure saving, half-way to the next one; HIDDEN when none is above nought."""
     ranked = sorted(savings, key=lambda s: -s.score)
     num_images = len({s.image_id for s in ranked})

@@ -39,13 +39,17 @@ class Order(StrEnum):
 
 
 class Proposal(NamedTuple):
-    """A proposal that is shown. `box` is xyxy in shares of the image (0..1)."""
+    """A proposal that is shown. `box` is xyxy in shares of the image (0..1).
+
+    `is_guess`: shown only as the surest of its image, below the threshold of its class.
+    """
 
     id: int
     image_id: int
     category_id: int
     score: float
     box: Box
+    is_guess: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +84,11 @@ class Calibration:
 
     pooled: tuple[Curve, Curve] = (Curve(), Curve())
     by_class: Mapping[int, tuple[Curve, Curve]] = field(default_factory=dict)
+    surest: tuple[Curve, Curve] = (Curve(), Curve())
+    """Of the surest proposal of an image, where all classes count together."""
 
-    def chances(self, category_id: int, score: float) -> Chances:
-        found, good = self.by_class.get(category_id, self.pooled)
+    def chances(self, category_id: int, score: float, *, is_guess: bool = False) -> Chances:
+        found, good = self.surest if is_guess else self.by_class.get(category_id, self.pooled)
         is_found = found.at(score)
         right = min(is_found, good.at(score))
         return Chances(right, is_found - right)
@@ -109,6 +115,7 @@ def calibrate(held_out: HeldOut) -> Calibration:
             for c, mine in per_class.items()
             if len(mine) >= _LEAST_MEASURED
         },
+        surest=_curves([(p.score, p.iou) for p in held_out.surest().proposals]),
     )
 
 
@@ -120,26 +127,22 @@ def seconds_saved(chances: Chances, costs: Costs) -> float:
     return (chances.right + chances.near) * costs.draw_s - judging
 
 
-def paying_threshold(calibration: Calibration, category_id: int, costs: Costs) -> float | None:
-    """The lowest score (in hundredths) from which a proposal saves time; None when none does."""
-    for hundredth in range(101):
-        chances = calibration.chances(category_id, hundredth / 100)
-        if seconds_saved(chances, costs) > 0.0:
-            return hundredth / 100
-    return None
-
-
 def seconds_per_object(
-    held_out: HeldOut, thresholds: Mapping[int, float], costs: Costs
+    held_out: HeldOut,
+    thresholds: Mapping[int, float],
+    costs: Costs,
+    *,
+    surest_from: float | None = None,
 ) -> float | None:
     """What a true object costs a person with these proposals: judged, mended or drawn; None without any.
 
-    `thresholds` by class; a class without one shows everything. Looking at the image is left out.
+    `thresholds` by class; a class without one shows everything; the surest of an image shows from `surest_from` too.
+    Looking at the image is left out.
     """
     num_true = sum(held_out.num_true.values())
     if not num_true:
         return None
-    shown = [p for p in held_out.proposals if p.score >= thresholds.get(p.category_id, 0.0)]
+    shown = held_out.shown(thresholds, surest_from)
     right = sum(p.iou >= GOOD_IOU for p in shown)
     found = sum(p.iou >= FOUND_IOU for p in shown)
     spent = (
@@ -211,12 +214,16 @@ class _Judged:
 
     def __init__(self, calibration: Calibration, costs: Costs) -> None:
         self._calibration, self._costs = calibration, costs
-        self._known: dict[tuple[int, float], tuple[float, float]] = {}
+        self._known: dict[tuple[int, float, bool], tuple[float, float]] = {}
 
     def of(self, proposal: Proposal) -> tuple[float, float]:
-        key = (proposal.category_id, round(proposal.score, 3))
+        category_id, score, is_guess = key = (
+            proposal.category_id,
+            round(proposal.score, 3),
+            proposal.is_guess,
+        )
         if key not in self._known:
-            chances = self._calibration.chances(*key)
+            chances = self._calibration.chances(category_id, score, is_guess=is_guess)
             self._known[key] = (seconds_saved(chances, self._costs), uncertainty(chances))
         return self._known[key]
 

@@ -77,7 +77,14 @@ def waiting(tx: Transaction, what: Showing, *, category_id: int | None = None) -
     """The shown proposals that do not repeat a human box; boxes in shares of their image."""
     human = shown.human_boxes_of_open_images(tx)
     return [
-        Proposal(p.id, p.image_id, p.category_id, p.score, _shares(p.box, p.size_wh))
+        Proposal(
+            p.id,
+            p.image_id,
+            p.category_id,
+            p.score,
+            _shares(p.box, p.size_wh),
+            is_guess=what.is_guess(p.category_id, p.score),
+        )
         for p in shown.waiting(tx, what, category_id=category_id)
         if not _is_boxed(p.box, human.get((p.image_id, p.category_id), ()))
     ]

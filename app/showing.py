@@ -1,7 +1,8 @@
 """Which proposals a person sees: the bundle under review, its thresholds (or the person's own), merged duplicates."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final, Literal, TypeAlias
 
 from app.errors import InvalidEditError, NotReadyError
 from app.thresholding import UNMEASURED_THRESHOLD
@@ -13,6 +14,9 @@ from storage.shown import Showing
 from storage.types import Annotation, Bundle, BundleKind, StoredPrediction
 
 SAME_OBJECT_IOU = 0.5
+Surest: TypeAlias = Literal["surest"]
+SUREST: Final = "surest"
+"""Stands beside the ids of classes for the surest proposal of each image, of whatever class."""
 
 
 def showing(tx: Transaction, bundle_id: int | None = None) -> Showing | None:
@@ -26,6 +30,7 @@ def showing(tx: Transaction, bundle_id: int | None = None) -> Showing | None:
         thresholds={**default_thresholds(bundle), **review_settings.thresholds(tx, chosen)},
         otherwise=_unmeasured(bundle),
         merges_duplicates=review_settings.get(tx).merges_duplicates,
+        surest_from=review_settings.surest_threshold(tx, chosen),
     )
 
 
@@ -70,22 +75,26 @@ def not_boxed(
     return [p for p in proposals if not any(_is_same_object(p, box) for box in human)]
 
 
-def set_thresholds(workspace: Workspace, scores: dict[int, float | None], at: datetime) -> None:
-    """Show classes from these scores; None goes back to the bundle's own."""
+def set_thresholds(
+    workspace: Workspace, scores: Mapping[int | Surest, float | None], at: datetime
+) -> None:
+    """Show classes, and the surest proposal of each image, from these scores; None goes back to the bundle's own."""
     with workspace.database.write() as tx:
         bundle_id = required_showing(tx).bundle_id
         known = {category.id for category in categories.list_all(tx)}
-        for category_id, score in scores.items():
-            if category_id not in known:
-                raise InvalidEditError(f"There is no class {category_id}; load the page again.")
+        for key, score in scores.items():
+            if key != SUREST and key not in known:
+                raise InvalidEditError(f"There is no class {key}; load the page again.")
             if score is not None and not 0.0 <= score <= 1.0:
                 raise InvalidEditError(f"A threshold lies between 0 and 1; found {score}.")
-        back = [category_id for category_id, score in scores.items() if score is None]
-        review_settings.reset_thresholds(tx, bundle_id, back)
-        for category_id, score in scores.items():
-            if score is not None:
+        for key, score in scores.items():
+            if key == SUREST:
+                review_settings.set_surest_threshold(tx, bundle_id=bundle_id, score=score, at=at)
+            elif score is None:
+                review_settings.reset_threshold(tx, bundle_id=bundle_id, category_id=key)
+            else:
                 review_settings.set_threshold(
-                    tx, bundle_id=bundle_id, category_id=category_id, score=score, at=at
+                    tx, bundle_id=bundle_id, category_id=key, score=score, at=at
                 )
 
 

@@ -1,4 +1,7 @@
-"""What the sliders of thresholds show: for each class and hundredth, how many proposals and what to expect of them."""
+"""What the sliders of thresholds show: for each class and hundredth, how many proposals and what to expect of them.
+
+One more slider is for the surest proposal of each image, of whatever class.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +31,14 @@ def threshold_document(workspace: Workspace) -> dict[str, Any]:
     with workspace.database.read() as tx:
         known = evidence(tx, bundle_id)
         by_score = shown.score_counts(tx, bundle_id)
+        surest = shown.surest_counts(tx, bundle_id)
     return {
         **document,
+        "surest": {
+            **document["surest"],
+            **_curves(known.surest()),
+            "at_least": _at_least(surest),
+        },
         "num_images": len({image_id for image_id, _ in known.num_true}),
         "num_boxes": sum(known.num_true.values()),
         "classes": [
@@ -49,14 +58,20 @@ def shown_document(workspace: Workspace) -> dict[str, Any]:
         what = showing(tx)
         classes = categories.list_all(tx)
         if what is None:
-            return {"bundle": None, "classes": []}
+            return {"bundle": None, "classes": [], "surest": None}
         bundle = bundles.get(tx, what.bundle_id)
         own = review_settings.thresholds(tx, what.bundle_id)
         now = shown.counts(tx, what)
+        num_guesses = shown.num_guesses(tx, what)
     defaults = default_thresholds(bundle)
     return {
         "bundle": {"id": bundle.id, "name": bundle.name},
         "num_shown": sum(count.num_proposals for count in now.values()),
+        "surest": {
+            "threshold": what.surest_from,
+            "num_shown": num_guesses,
+            "num_images": num_guesses,
+        },
         "classes": [
             {
                 "id": category.id,

@@ -13,6 +13,7 @@ import sdpt_engine
 from app.comparison import Comparison, compare
 from app.convert import example, metrics_json, number_or_none, snapshot_classes
 from app.errors import NotReadyError
+from app.inference import PredictRequest
 from app.job_context import JobContext, JobStopped, job_dir
 from app.learnt import PROMPT_OF_JOBS
 from app.measuring_jobs import keep_judged
@@ -33,13 +34,14 @@ HELD_OUT_FRACTION = 0.3
 
 @dataclass(frozen=True, slots=True)
 class TuneRequest:
-    """None leaves the choice to the engine's defaults."""
+    """None leaves the choice to the engine's defaults. `prelabels`: a new prompt is run on the images left at once."""
 
     steps: int | None = None
     num_tokens: int | None = None
     is_plain: bool = False  # the published SDPT, without a token per class
     seed: int = 0
     val_fraction: float = HELD_OUT_FRACTION
+    prelabels: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.val_fraction < 1.0:
@@ -95,7 +97,7 @@ def run_tune(context: JobContext) -> Job:
     if not request.is_plain:
         result = _with_second_look(context, detector, result, train, config)
     comparison = compare(context.workspace, detector, result, classes=classes)
-    return _finish(context, detector, comparison.result, comparison, skipped)
+    return _finish(context, detector, comparison, skipped, prelabels=request.prelabels)
 
 
 def _readable(
@@ -222,12 +224,13 @@ class _StepReporter:
 def _finish(
     context: JobContext,
     detector: Detector,
-    result: TuneResult,
     comparison: Comparison,
     skipped: Sequence[dict[str, str]],
+    *,
+    prelabels: bool,
 ) -> Job:
-    """Files first, then bundle, adoption and end of the job in one transaction."""
-    job, at = context.claim.job, datetime.now(UTC)
+    """Files first, then bundle, adoption, the job that follows and the end of this one in one transaction."""
+    job, at, result = context.claim.job, datetime.now(UTC), comparison.result
     folder = Path("bundles") / f"tuned-{job.id}-a{context.claim.attempt}"
     result.bundle.save(context.workspace.state_dir / folder)
     metrics: dict[str, Any] = {
@@ -262,13 +265,17 @@ def _finish(
             labelled=snapshot.labelled,
             classes=snapshot_classes(snapshot.classes),
         )
+        following = None
         if comparison.is_better:
             bundles.adopt(tx, bundle.id, at)
+            if prelabels:
+                following = jobs.enqueue(tx, JobKind.PREDICT, asdict(PredictRequest()), at).id
         document: dict[str, Any] = {
             "bundle": bundle.id,
             "bundle_name": bundle.name,
             "adopted": comparison.is_better,
             "reason": comparison.reason,
+            "prelabel_job": following,
             **metrics,
             "current": comparison.current_json,
             "steps": result.steps,

@@ -212,6 +212,7 @@ class PredictionRow(_BoxColumns, Base):
     verdict: Mapped[str]
     judged_at: Mapped[datetime | None]
     duplicate_of: Mapped[int | None]
+    is_surest: Mapped[bool] = mapped_column(server_default="0")
 
 
 class PredictionRunRow(Base):
@@ -229,6 +230,15 @@ class ClassThresholdRow(Base):
     __tablename__ = "class_threshold"
     bundle_id: Mapped[int] = mapped_column(primary_key=True)
     category_id: Mapped[int] = mapped_column(primary_key=True)
+    score: Mapped[float]
+    set_at: Mapped[datetime]
+
+
+class SurestThresholdRow(Base):
+    """The score from which the surest proposal of an image is shown, even below the threshold of its class."""
+
+    __tablename__ = "surest_threshold"
+    bundle_id: Mapped[int] = mapped_column(primary_key=True)
     score: Mapped[float]
     set_at: Mapped[datetime]
 

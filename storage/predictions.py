@@ -106,6 +106,11 @@ def _insert(
 ) -> None:
     """Store proposals, each with the one that it repeats (judged ones lead, then the surest)."""
     rows = sorted(rows, key=lambda row: -row["score"])
+    surest_before = max((p.score for p in judged), default=0.0)
+    rows = [
+        {**row, "is_surest": place == 0 and row["score"] > surest_before}
+        for place, row in enumerate(rows)
+    ]
     new_ids = tx.scalars(
         insert(PredictionRow).returning(PredictionRow.id, sort_by_parameter_order=True), rows
     )

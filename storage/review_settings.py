@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +9,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from storage.database import Transaction
-from storage.models import ClassThresholdRow, ReviewSettingRow
+from storage.models import ClassThresholdRow, ReviewSettingRow, SurestThresholdRow
 
 _ONLY = 1
 
@@ -66,10 +65,28 @@ def set_threshold(
     tx.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
 
 
-def reset_thresholds(tx: Transaction, bundle_id: int, category_ids: Collection[int]) -> None:
-    """Go back to the bundle's own thresholds for these classes."""
+def surest_threshold(tx: Transaction, bundle_id: int) -> float | None:
+    """From which score the surest proposal of an image is shown; None: from that of its class."""
+    row = tx.get(SurestThresholdRow, bundle_id)
+    return None if row is None else row.score
+
+
+def set_surest_threshold(
+    tx: Transaction, *, bundle_id: int, score: float | None, at: datetime
+) -> None:
+    """None: from the threshold of its class, as any other."""
+    if score is None:
+        tx.execute(delete(SurestThresholdRow).where(SurestThresholdRow.bundle_id == bundle_id))
+        return
+    values = {"score": score, "set_at": at}
+    statement = insert(SurestThresholdRow).values(bundle_id=bundle_id, **values)
+    tx.execute(statement.on_conflict_do_update(index_elements=["bundle_id"], set_=values))
+
+
+def reset_threshold(tx: Transaction, *, bundle_id: int, category_id: int) -> None:
+    """Go back to the bundle's own threshold for this class."""
     tx.execute(
         delete(ClassThresholdRow)
         .where(ClassThresholdRow.bundle_id == bundle_id)
-        .where(ClassThresholdRow.category_id.in_(category_ids))
+        .where(ClassThresholdRow.category_id == category_id)
     )

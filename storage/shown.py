@@ -6,7 +6,7 @@ Nothing is computed ahead and nothing is deleted: another threshold is another q
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -35,16 +35,25 @@ _ROUNDING = 1e-9  # a score that is .4 but for its last bit reaches a threshold 
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """What is shown of a bundle. `thresholds` by class id; classes without one show from `otherwise`."""
+    """What is shown of a bundle. `thresholds` by class id; classes without one show from `otherwise`.
+
+    The surest proposal of an image is shown from `surest_from`, where that is lower: something is on most images, and
+    of what may be there it is the likeliest. Then it is a guess.
+    """
 
     bundle_id: int
     thresholds: Mapping[int, float] = field(default_factory=dict)
     otherwise: float = 0.0
     merges_duplicates: bool = True
+    surest_from: float | None = None
 
     def threshold(self, category_id: int) -> float:
         """The score from which a class is shown."""
         return self.thresholds.get(category_id, self.otherwise)
+
+    def is_guess(self, category_id: int, score: float) -> bool:
+        """Whether a proposal that is shown is so only as the surest of its image."""
+        return score < self.threshold(category_id) - _ROUNDING
 
 
 class WaitingProposal(NamedTuple):
@@ -118,6 +127,34 @@ def counts(tx: Transaction, showing: Showing) -> dict[int, ShownCount]:
     return {category: ShownCount(n, images) for category, n, images in tx.execute(statement)}
 
 
+def num_guesses(tx: Transaction, showing: Showing) -> int:
+    """How many pending proposals are shown only as the surest of their image; one on an image."""
+    if showing.surest_from is None:
+        return 0
+    without = replace(showing, surest_from=None)
+    statement = (
+        select(func.count())
+        .select_from(PredictionRow)
+        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
+        .where(PredictionRow.is_surest, *_conditions(showing), *_open_images())
+        .where(PredictionRow.score < _threshold(PredictionRow, without))
+    )
+    return tx.scalar(statement) or 0
+
+
+def surest_counts(tx: Transaction, bundle_id: int) -> dict[int, int]:
+    """Images whose surest proposal is pending, by hundredth of its score."""
+    hundredth = cast((PredictionRow.score + _ROUNDING) * 100, Integer)
+    statement = (
+        select(hundredth, func.count())
+        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
+        .where(PredictionRow.bundle_id == bundle_id, PredictionRow.is_surest)
+        .where(PredictionRow.verdict == Verdict.PENDING.value, *_open_images())
+        .group_by(hundredth)
+    )
+    return {int(score): number for score, number in tx.execute(statement)}
+
+
 def score_counts(tx: Transaction, bundle_id: int) -> dict[int, dict[int, int]]:
     """Pending proposals by class and by hundredth of their score, duplicates included."""
     hundredth = cast((PredictionRow.score + _ROUNDING) * 100, Integer)
@@ -175,10 +212,14 @@ def _threshold(
     row: type[PredictionRow] | AliasedClass[PredictionRow], showing: Showing
 ) -> ColumnElement[float]:
     otherwise = showing.otherwise - _ROUNDING
-    if not showing.thresholds:
-        return literal(otherwise)
-    scores = {category_id: score - _ROUNDING for category_id, score in showing.thresholds.items()}
-    return case(scores, value=row.category_id, else_=otherwise)
+    of_class: ColumnElement[float] = literal(otherwise)
+    if showing.thresholds:
+        scores = {id_: score - _ROUNDING for id_, score in showing.thresholds.items()}
+        of_class = case(scores, value=row.category_id, else_=otherwise)
+    if showing.surest_from is None:
+        return of_class
+    of_surest = case((row.is_surest, showing.surest_from - _ROUNDING), else_=1.0)
+    return func.min(of_class, of_surest)  # of two values, in SQLite
 
 
 def _open_images() -> tuple[ColumnElement[bool], ...]:

@@ -51,10 +51,10 @@ class Merging(BaseModel):
 
 
 class Thresholds(BaseModel):
-    """A score per class id; None goes back to the bundle's own."""
+    """A score per class id, and one for the "surest" of each image; None goes back to the bundle's own."""
 
     model_config = ConfigDict(extra="forbid")
-    scores: dict[int, float | None] = Field(max_length=2_000)
+    scores: dict[int | showing.Surest, float | None] = Field(max_length=2_000)
 
 
 def review_router(workspace: Workspace, author: str) -> APIRouter:

@@ -8,7 +8,7 @@ from app.bench.effort.attempt import Attempt
 from app.bench.effort.loop import full_loop
 from app.bundles import ZERO_SHOT
 from app.readiness import readiness
-from app.showing import set_thresholds
+from app.showing import Surest, set_thresholds
 
 BY_HAND, ZERO_SHOT_ONCE = "by hand", "zero-shot once"
 TUNED_ONCE, FULL_LOOP = "tuned once", "full loop"
@@ -24,7 +24,7 @@ def zero_shot_once(attempt: Attempt) -> None:
     """The detector proposes once, as other tools do: everything above one fixed score is shown."""
     desk = attempt.desk
     attempt.prelabel(ZERO_SHOT)
-    usual: dict[int, float | None] = dict.fromkeys(desk.class_ids, USUAL_SCORE)
+    usual: dict[int | Surest, float | None] = dict.fromkeys(desk.class_ids, USUAL_SCORE)
     set_thresholds(desk.workspace, usual, desk.now)
     desk.finish_all(desk.remaining)
 

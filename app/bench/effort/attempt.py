@@ -36,11 +36,13 @@ class Attempt:
         self.desk.meet_new_proposals()
 
     def tune(self) -> Mapping[str, Any]:
-        """Press Tune, and pre-label what is still to do if that brought a new prompt; what the job says."""
+        """Press Tune, which pre-labels what is still to do where it brings a new prompt; what the job says."""
         before = self.machine.seconds
         self.desk.press()
         result = self.machine.tune(self.request)
-        if result["adopted"] or not self.has_proposals:
+        if result["adopted"]:
+            self.desk.meet_new_proposals()
+        elif not self.has_proposals:
             self.prelabel()
         bundle_id = self._shown_bundle()
         assert bundle_id is not None, "pre-labelled above"

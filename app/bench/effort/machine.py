@@ -22,7 +22,6 @@ from app.workspace import Workspace
 from sdpt_engine.bench.damage import damage
 from sdpt_engine.types import Prediction
 from storage import jobs, predictions
-from storage.types import Job
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
@@ -54,18 +53,21 @@ class Machine:
         self.seconds = 0.0
 
     def tune(self, request: TuneRequest) -> Mapping[str, Any]:
-        """The result of the job. Raises NotReadyError for too few labels, JobFailedError."""
-        return self._work_off(enqueue_tune(self._workspace, request, datetime.now(UTC)))
+        """The result of the job, after the pre-labelling that follows it. Raises NotReadyError, JobFailedError."""
+        result = self._work_off(enqueue_tune(self._workspace, request, datetime.now(UTC)).id)
+        if result["prelabel_job"] is not None:
+            self._work_off(result["prelabel_job"])
+        return result
 
     def prelabel(self, request: PredictRequest) -> Mapping[str, Any]:
         """The result of the job. Raises JobFailedError."""
-        return self._work_off(enqueue_predict(self._workspace, request, datetime.now(UTC)))
+        return self._work_off(enqueue_predict(self._workspace, request, datetime.now(UTC)).id)
 
-    def _work_off(self, job: Job) -> Mapping[str, Any]:
+    def _work_off(self, job_id: int) -> Mapping[str, Any]:
         began = time.monotonic()
         with self._workspace.database.job_write() as tx:
             claim = jobs.claim(
-                tx, worker=_WORKER, lease_s=LEASE_S, at=datetime.now(UTC), job_id=job.id
+                tx, worker=_WORKER, lease_s=LEASE_S, at=datetime.now(UTC), job_id=job_id
             )
         assert claim is not None, "nobody else works in this workspace"
         done = perform(self._workspace, claim, detector=self._get, stop=StopSignal())

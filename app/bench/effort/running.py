@@ -94,7 +94,7 @@ def run_arm(plan: Plan, folder: Path, key: Key) -> Row:
                 times=plan.times,
             )
             machine = Machine(workspace, device=plan.device, damaged=damaged)
-            request = TuneRequest(steps=plan.steps, seed=seed)
+            request = TuneRequest(steps=plan.steps, seed=seed, prelabels=True)
             attempt = Attempt(desk, machine, request, plan.num_first)
             ARMS[arm](attempt)
             return _row(key, truth, attempt)

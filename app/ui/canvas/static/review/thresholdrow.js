@@ -3,6 +3,12 @@
 import { button, h } from "../dom.js";
 import { percent } from "./dialog.js";
 
+/** The surest proposal of each image as one more row; without a score of its own it shows as its class does. */
+export const surestRow = (found) => ({
+  ...found, id: "surest", name: "Surest of each image", color: "transparent", threshold: found.threshold ?? 1, default: 1,
+  is_own: found.threshold !== null, unset: "as its class",
+});
+
 const hundredths = (score) => Math.round(100 * score);
 
 export class ThresholdRow {
@@ -21,7 +27,7 @@ export class ThresholdRow {
     this.slider = h("input", { type: "range", min: 0, max: 100, step: 1, list: mark,
       "aria-label": `Show ${c.name} from`, "data-testid": `threshold-${c.name}` });
     this.slider.addEventListener("input", () => { this.#isMoving = true; this.#tell(); });
-    this.slider.addEventListener("change", () => { this.#isMoving = false; set({ [c.id]: Number(this.slider.value) / 100 }); });
+    this.slider.addEventListener("change", () => { this.#isMoving = false; set({ [c.id]: this.#asked() }); });
     // Back where it began there is no change, only an end.
     for (const end of ["pointerup", "pointercancel", "blur"]) this.slider.addEventListener(end, () => { this.#isMoving = false; });
     this.reset = button("↺", { title: `Back to ${c.default.toFixed(2)}`, "aria-label": `Back to ${c.default.toFixed(2)}`, class: "sdpt-icon",
@@ -40,15 +46,21 @@ export class ThresholdRow {
     this.element.dataset.saving = saving;
     this.reset.hidden = saving !== "saved" || !c.is_own;
     this.state.hidden = !this.reset.hidden;
-    const words = { saving: "saving…", unsaved: "not saved", saved: c.is_measured ? "best" : "not measured" };
+    const words = { saving: "saving…", unsaved: "not saved", saved: c.unset ?? (c.is_measured ? "best" : "not measured") };
     this.state.textContent = words[saving];
     this.#tell();
+  }
+
+  /** Right at its end, the surest of an image has no score of its own. */
+  #asked() {
+    const place = Number(this.slider.value);
+    return this.#stored.unset && place === 100 ? null : place / 100;
   }
 
   #tell() {
     const c = this.#stored;
     const place = Number(this.slider.value);
-    this.value.textContent = (place / 100).toFixed(2);
+    this.value.textContent = this.#asked() === null ? "off" : (place / 100).toFixed(2);
     const isNow = place === hundredths(c.threshold);
     this.number.textContent = isNow ? c.num_shown.toLocaleString("en") : `≤ ${c.at_least[place].toLocaleString("en")}`;
     this.number.title = isNow ? `on ${c.num_images} images` : "before duplicates are merged";

@@ -5,7 +5,7 @@ import { button, h } from "../dom.js";
 import { reach } from "../reach.js";
 import { announceReview, dialog, fill } from "./dialog.js";
 import { InOrder } from "./inorder.js";
-import { ThresholdRow } from "./thresholdrow.js";
+import { ThresholdRow, surestRow } from "./thresholdrow.js";
 
 export function thresholdDialog(workspace) {
   const url = "/sdpt/api/review/thresholds";
@@ -57,7 +57,7 @@ export function thresholdDialog(workspace) {
     const hasCurves = found.num_boxes !== undefined;
     if (!hasCurves && (found.bundle.id !== bundleId || found.classes.some((c) => !classes.has(c.id)))) return load();
     bundleId = found.bundle.id;
-    classes = new Map(found.classes.map((c) => [c.id, { ...classes.get(c.id), ...c }]));
+    classes = new Map([surestRow(found.surest), ...found.classes].map((c) => [c.id, { ...classes.get(c.id), ...c }]));
     if (hasCurves) build(found);
     foot.total.textContent = `${found.num_shown.toLocaleString("en")} proposals are shown`;
     return update();
