@@ -165,7 +165,7 @@ def _without_a_prompt(now: Situation) -> Advice:
     """Before a first Tune has what it needs: what the detector knows by itself may save drawing already."""
     number = now.num_labelled_images
     have = "1 image is" if number == 1 else f"{number} images are"
-    labelled = f"{have} labelled, and a first Tune needs {_FIRST_IMAGES}"
+    labelled = f"{have} labelled, and a first Tune needs {_FIRST_IMAGES} images"
     if not now.has_fresh_proposals and now.has_classes:
         return Advice(
             Step.PRELABEL,

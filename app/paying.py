@@ -90,7 +90,7 @@ def what_pays(
 
 
 def show_what_pays(workspace: Workspace, at: datetime) -> None:
-    """Set these thresholds for the bundle under review, as a person would by its sliders.
+    """Set these thresholds for the bundle under review; who asks for them again as more is known keeps to what pays.
 
     Raises NotReadyError without any pre-labelling.
     """
@@ -98,7 +98,7 @@ def show_what_pays(workspace: Workspace, at: datetime) -> None:
         known = evidence(tx, required_showing(tx).bundle_id)
         classes = [category.id for category in categories.list_all(tx)]
         scores = what_pays(known, classes, cheapest_costs(tx))
-    set_thresholds(workspace, scores, at)
+    set_thresholds(workspace, scores, at, are_what_pays=True)
 
 
 def _saving(item: Measured, costs: Costs) -> _Saving:

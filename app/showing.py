@@ -1,6 +1,7 @@
 """Which proposals a person sees: the bundle under review, its thresholds (or the person's own), merged duplicates."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
@@ -76,9 +77,16 @@ def not_boxed(
 
 
 def set_thresholds(
-    workspace: Workspace, scores: Mapping[int | Surest, float | None], at: datetime
+    workspace: Workspace,
+    scores: Mapping[int | Surest, float | None],
+    at: datetime,
+    *,
+    are_what_pays: bool = False,
 ) -> None:
-    """Show classes, and the surest proposal of each image, from these scores; None goes back to the bundle's own."""
+    """Show classes, and the surest proposal of each image, from these scores; None goes back to the bundle's own.
+
+    Unless they `are_what_pays`, a person chose them, and they stay.
+    """
     with workspace.database.write() as tx:
         bundle_id = required_showing(tx).bundle_id
         known = {category.id for category in categories.list_all(tx)}
@@ -87,15 +95,21 @@ def set_thresholds(
                 raise InvalidEditError(f"There is no class {key}; load the page again.")
             if score is not None and not 0.0 <= score <= 1.0:
                 raise InvalidEditError(f"A threshold lies between 0 and 1; found {score}.")
-        for key, score in scores.items():
-            if key == SUREST:
-                review_settings.set_surest_threshold(tx, bundle_id=bundle_id, score=score, at=at)
-            elif score is None:
-                review_settings.reset_threshold(tx, bundle_id=bundle_id, category_id=key)
-            else:
-                review_settings.set_threshold(
-                    tx, bundle_id=bundle_id, category_id=key, score=score, at=at
-                )
+            _set_threshold(tx, bundle_id, key, score, at)
+        setting = review_settings.get(tx)
+        if setting.keeps_to_what_pays != are_what_pays:
+            review_settings.put(tx, replace(setting, keeps_to_what_pays=are_what_pays))
+
+
+def _set_threshold(
+    tx: Transaction, bundle_id: int, key: int | Surest, score: float | None, at: datetime
+) -> None:
+    if key == SUREST:
+        review_settings.set_surest_threshold(tx, bundle_id=bundle_id, score=score, at=at)
+    elif score is None:
+        review_settings.reset_threshold(tx, bundle_id=bundle_id, category_id=key)
+    else:
+        review_settings.set_threshold(tx, bundle_id=bundle_id, category_id=key, score=score, at=at)
 
 
 def _unmeasured(bundle: Bundle) -> float:

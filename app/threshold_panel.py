@@ -61,11 +61,13 @@ def shown_document(workspace: Workspace) -> dict[str, Any]:
             return {"bundle": None, "classes": [], "surest": None}
         bundle = bundles.get(tx, what.bundle_id)
         own = review_settings.thresholds(tx, what.bundle_id)
+        keeps_to_what_pays = review_settings.get(tx).keeps_to_what_pays
         now = shown.counts(tx, what)
         num_guesses = shown.num_guesses(tx, what)
     defaults = default_thresholds(bundle)
     return {
         "bundle": {"id": bundle.id, "name": bundle.name},
+        "keeps_to_what_pays": keeps_to_what_pays,
         "num_shown": sum(count.num_proposals for count in now.values()),
         "surest": {
             "threshold": what.surest_from,

@@ -37,6 +37,7 @@ _PEOPLE_S_TABLES = frozenset(
         "effort",
         "image_note",
         "review_setting",
+        "surest_threshold",
     }
 )
 _PEOPLE_S_COLUMNS = frozenset({"reviewed_at", "skipped_at", "is_flagged"})

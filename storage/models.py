@@ -253,6 +253,7 @@ class ReviewSettingRow(Base):
     like_prediction_id: Mapped[int | None]
     seed: Mapped[int]
     merges_duplicates: Mapped[bool]
+    keeps_to_what_pays: Mapped[bool] = mapped_column(server_default="0")
 
 
 class MeasuredProposalRow(Base):

@@ -16,13 +16,17 @@ _ONLY = 1
 
 @dataclass(frozen=True, slots=True)
 class ReviewSetting:
-    """`queue_order` as the app names it. `like_prediction_id`: the rejected proposal to look for."""
+    """`queue_order` as the app names it. `like_prediction_id`: the rejected proposal to look for.
+
+    `keeps_to_what_pays`: thresholds are those that pay, chosen anew as more is known, until a person sets one.
+    """
 
     queue_order: str | None = None
     category_id: int | None = None
     like_prediction_id: int | None = None
     seed: int = 0
     merges_duplicates: bool = True
+    keeps_to_what_pays: bool = False
 
 
 def get(tx: Transaction) -> ReviewSetting:
@@ -30,7 +34,12 @@ def get(tx: Transaction) -> ReviewSetting:
     if row is None:
         return ReviewSetting()
     return ReviewSetting(
-        row.queue_order, row.category_id, row.like_prediction_id, row.seed, row.merges_duplicates
+        row.queue_order,
+        row.category_id,
+        row.like_prediction_id,
+        row.seed,
+        row.merges_duplicates,
+        row.keeps_to_what_pays,
     )
 
 
@@ -43,6 +52,7 @@ def put(tx: Transaction, setting: ReviewSetting) -> None:
             like_prediction_id=setting.like_prediction_id,
             seed=setting.seed,
             merges_duplicates=setting.merges_duplicates,
+            keeps_to_what_pays=setting.keeps_to_what_pays,
         )
     )
     tx.flush()

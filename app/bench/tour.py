@@ -105,7 +105,7 @@ def _on_page(root: Locator, x: float, y: float) -> tuple[float, float]:
 
 
 def _tune(film: Film, page: Page, num_steps: int) -> None:
-    """Tune and pre-label, by the keys that lead from one to the other."""
+    """Tune, which pre-labels the images left."""
     page.keyboard.press("Escape")
     page.keyboard.press("t")
     page.locator("#tune-start:focus").wait_for()
@@ -116,7 +116,6 @@ def _tune(film: Film, page: Page, num_steps: int) -> None:
     told = page.locator("#tune-state")
     _watch(film, lambda: "AP50" in told.inner_text(), every_s=3.0, stands_s=0.4)
     film.shoot(3.0)
-    page.locator("#prelabel-start").click()
     found = page.locator("#prelabel-state")
     _watch(film, lambda: "looked at" in found.inner_text(), every_s=1.0, stands_s=0.5)
     film.shoot(2.5)

@@ -24,7 +24,6 @@ from app.cli.frame import (
 
 if TYPE_CHECKING:
     from app.workspace import Workspace
-    from storage.types import Job
 
 
 def register(cli: typer.Typer) -> None:
@@ -51,6 +50,10 @@ def tune(
         float,
         typer.Option("--val-fraction", min=0.0, max=1.0, help="Labelled images to judge by."),
     ] = 0.3,
+    prelabels: Annotated[
+        bool,
+        typer.Option("--prelabel", help="Then run it on the images left, if it is adopted."),
+    ] = False,
     backbone: Backbone = "auto",
     device: Device = "auto",
     workspace: State = None,
@@ -61,25 +64,35 @@ def tune(
 
     \b
     Example:
-      sdpt-app tune --data ./images --steps 150
+      sdpt-app tune --data ./images --prelabel
     """
     from datetime import UTC, datetime
 
     from app.tuning import TuneRequest, enqueue_tune
 
     request = TuneRequest(
-        steps=steps, num_tokens=tokens, is_plain=is_plain, seed=seed, val_fraction=val_fraction
+        steps=steps,
+        num_tokens=tokens,
+        is_plain=is_plain,
+        seed=seed,
+        val_fraction=val_fraction,
+        prelabels=prelabels,
     )
     with opened(data, workspace) as found:
         show_backbone(found, backbone)
         job = enqueue_tune(found, request, datetime.now(UTC))
-        result = _followed(found, job, "Tuning", device=device)
+        result = _followed(found, job.id, "Tuning", device=device)
+        following = result["prelabel_job"]
+        waiting = following and _followed(found, following, "Pre-labelling", device=device)
     text = (
         f"Bundle {result['bundle']} after {result['steps']} steps: held-out AP50 "
         f"{percent(result['tuned']['ap50'])}, {percent(result['zero_shot']['ap50'])} without a "
         f"prompt. {result['reason']}"
     )
-    show(result, text, as_json=as_json)
+    if waiting:
+        _say_skipped(waiting["skipped"])
+        text += f"\n{_prelabelled(waiting)}"
+    show({**result, "prelabelled": waiting}, text, as_json=as_json)
 
 
 def prelabel(
@@ -108,10 +121,9 @@ def prelabel(
     with opened(data, workspace) as found:
         show_backbone(found, backbone)
         job = enqueue_predict(found, request, datetime.now(UTC))
-        result = _followed(found, job, "Pre-labelling", device=device)
+        result = _followed(found, job.id, "Pre-labelling", device=device)
     _say_skipped(result["skipped"])
-    text = f"{result['predictions']} proposals on {result['images']} images wait for review."
-    show(result, text, as_json=as_json)
+    show(result, _prelabelled(result), as_json=as_json)
 
 
 def evaluate(
@@ -147,12 +159,16 @@ def evaluate(
     show(result, "\n".join(_figures(result)), as_json=as_json)
 
 
-def _followed(workspace: Workspace, job: Job, what: str, *, device: str) -> dict[str, Any]:
+def _prelabelled(result: dict[str, Any]) -> str:
+    return f"{result['predictions']} proposals on {result['images']} images wait for review."
+
+
+def _followed(workspace: Workspace, job_id: int, what: str, *, device: str) -> dict[str, Any]:
     from app.following import follow, result_of
     from app.progress import progress_bar
 
     with progress_bar(what) as on_progress:
-        done = follow(workspace, job.id, device=device, on_progress=on_progress)
+        done = follow(workspace, job_id, device=device, on_progress=on_progress)
     return result_of(done)
 
 

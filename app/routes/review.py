@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,8 @@ from app.routes.identity import OwnPage
 from app.threshold_panel import shown_document, threshold_document
 from app.workspace import Workspace
 from storage import categories, images, predictions, review_settings
-from storage.types import ImageFilter
+from storage.shown import Showing
+from storage.types import Category, ImageFilter
 
 
 class Verdict(BaseModel):
@@ -114,7 +116,7 @@ def review_router(workspace: Workspace, author: str) -> APIRouter:
 
     @router.post("/review/thresholds/paying", dependencies=[own_page])
     def pay() -> dict[str, Any]:
-        """Show only what surely saves time, as far as it is known now."""
+        """Show only what should save time, as far as it is known now; the page asks again as more becomes known."""
         show_what_pays(workspace, datetime.now(UTC))
         return shown_document(workspace)
 
@@ -131,9 +133,17 @@ def _state(workspace: Workspace) -> dict[str, Any]:
         "category_id": setting.category_id,
         "seed": setting.seed,
         "merges_duplicates": setting.merges_duplicates,
+        "keeps_to_what_pays": setting.keeps_to_what_pays,
         "is_prelabelled": what is not None,
+        "shown_from": {} if what is None else _shown_from(what, classes),
         "categories": [labelling.category_json(category) for category in classes],
     }
+
+
+def _shown_from(what: Showing, classes: Sequence[Category]) -> dict[int | str, float | None]:
+    scores: dict[int | str, float | None] = {c.id: what.threshold(c.id) for c in classes}
+    scores[showing.SUREST] = what.surest_from
+    return scores
 
 
 def _require_same_image(workspace: Workspace, image_id: int, verdicts: list[Verdict]) -> None:

@@ -36,6 +36,12 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
             with gr.Row():
                 start = gr.Button("Tune", variant="primary", elem_id="tune-start", min_width=90)
                 cancel = gr.Button("Cancel", elem_id="tune-cancel", interactive=False, min_width=90)
+            then = gr.Checkbox(
+                True,
+                label="Then pre-label the images left",
+                info="As soon as the new prompt is adopted",
+                elem_id="tune-then-prelabel",
+            )
             numbers = _advanced()
             state_text = gr.HTML(elem_id="tune-state")
         with gr.Column(scale=3, min_width=380):
@@ -82,9 +88,13 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     )
 
     @telling
-    def on_tune(steps: float, tokens: float, seed: float, share: float) -> None:
+    def on_tune(prelabels: bool, steps: float, tokens: float, seed: float, share: float) -> None:
         request = TuneRequest(
-            steps=int(steps), num_tokens=int(tokens), seed=int(seed), val_fraction=float(share)
+            steps=int(steps),
+            num_tokens=int(tokens),
+            seed=int(seed),
+            val_fraction=float(share),
+            prelabels=prelabels,
         )
         enqueue_tune(workspace, request, datetime.now(UTC))
 
@@ -101,7 +111,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
             adopt_bundle(workspace, int(which), datetime.now(UTC))
         return _bundle_table(workspace), gr.update(choices=_choices(workspace))
 
-    start.click(on_tune, numbers)
+    start.click(on_tune, [then, *numbers])
     prelabel.click(on_prelabel, [chosen, floor])
     adopt.click(on_adopt, chosen, [table, chosen])
     cancel.click(telling(lambda: _cancel(workspace, JobKind.TUNE)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,15 @@ def test_tuning_reports_what_scripts_rely_on_and_touches_no_human_box(tuned: Tun
 def test_a_bundle_is_adopted_only_when_it_beats_zero_shot(tuned: Tuned) -> None:
     best = resolve_bundle(tuned.workspace, "best")
     assert (best is not None) == tuned.result["adopted"]
+
+
+def test_a_prompt_that_is_not_kept_is_not_run_on_the_images_left(tuned: Tuned) -> None:
+    request = replace(QUICK, prelabels=True)
+    result = result_of(followed(tuned.workspace, enqueue_tune(tuned.workspace, request, now())))
+    assert not result["adopted"]
+    assert result["prelabel_job"] is None
+    with tuned.workspace.database.read() as tx:
+        assert list(jobs.active(tx)) == []
 
 
 def test_tuning_without_labels_says_what_is_missing(tmp_path: Path) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from app.evidence import keep
 from app.measuring import HeldOut, Measured
-from app.paying import HIDDEN, paying_thresholds, show_what_pays
+from app.paying import HIDDEN, paying_guess, paying_thresholds, show_what_pays, what_pays
 from app.queueing import Costs
 from app.review_queue import queue
-from storage import bundles, categories, images, predictions, projects
+from app.showing import SUREST, set_thresholds
+from storage import bundles, categories, images, predictions, projects, review_settings
 from storage.types import BundleKind, ImageFilter, NewPrediction
 from tests.app.blood_cells import blood_cells, now
 
@@ -81,6 +82,58 @@ def test_a_known_class_that_fails_is_hidden_beside_one_that_pays() -> None:
     chosen = paying_thresholds(right_above(0.5, num_images=12) + failing, [CELL, BOARD], Costs())
     assert chosen[CELL] < HIDDEN
     assert chosen[BOARD] == HIDDEN
+
+
+def sure_images(*, num_images: int, least: float, beside: float = 0.0) -> HeldOut:
+    """One right proposal an image, of scores down to `least`, and five wrong ones of the score `beside` it."""
+    scores = [least + (0.9 - least) * image / num_images for image in range(num_images)]
+    rows = [(image, score, 0.9) for image, score in enumerate(scores)]
+    rows += [(image, beside, 0.0) for image in range(num_images) if beside for _ in range(5)]
+    return seen(*rows)
+
+
+def test_the_surest_of_an_image_is_guessed_at_below_all_that_was_seen() -> None:
+    guess = paying_guess(sure_images(num_images=20, least=0.3), Costs())
+    assert guess is not None
+    assert guess < 0.2
+
+
+def test_nobody_guesses_where_the_surest_have_been_wrong() -> None:
+    wrong = seen(*((image, 0.5 + image / 50, 0.0) for image in range(20)))
+    guess = paying_guess(wrong, Costs())
+    assert guess is None or guess > 0.8
+    assert paying_guess(sure_images(num_images=4, least=0.3), Costs()) is None  # too few to say
+
+
+def test_faint_ones_that_were_wrong_end_the_guessing_where_they_lie() -> None:
+    sure = sure_images(num_images=20, least=0.3)
+    wrong = seen(*((100 + image, 0.15, 0.0) for image in range(20)))
+    before, after = (paying_guess(known, Costs()) for known in (sure, sure + wrong))
+    assert before is not None
+    assert after is not None
+    assert before < 0.15 < after < 0.3
+
+
+def test_what_stands_beside_something_surer_must_pay_by_itself() -> None:
+    scores = what_pays(sure_images(num_images=20, least=0.3, beside=0.25), [CELL], Costs())
+    assert scores[CELL] == HIDDEN
+    surest = scores[SUREST]
+    assert surest is not None
+    assert surest < 0.25
+
+
+def test_who_moves_a_slider_no_longer_keeps_to_what_pays(tmp_path: Path) -> None:
+    with blood_cells(tmp_path, num_images=3, num_labelled=2) as workspace:
+        with workspace.database.write() as tx:
+            bundle = bundles.create(tx, name="b", kind=BundleKind.TUNED, at=now())
+            projects.set_prelabel_bundle(tx, bundle.id)
+        for act, keeps in (
+            (lambda: show_what_pays(workspace, now()), True),
+            (lambda: set_thresholds(workspace, {SUREST: 0.3}, now()), False),
+        ):
+            act()
+            with workspace.database.read() as tx:
+                assert review_settings.get(tx).keeps_to_what_pays is keeps
 
 
 def test_what_does_not_pay_leaves_the_queue_and_what_does_comes_back(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from app.queueing import (
     Proposal,
     calibrate,
     order_images,
-    paying_threshold,
     seconds_per_object,
     seconds_saved,
 )
@@ -84,13 +83,15 @@ def test_chances_follow_what_came_true_and_not_the_score() -> None:
 
     assert chances.chances(1, 0.3).right > 0.9
     assert chances.chances(1, 0.1).right < 0.1
-    assert paying_threshold(chances, 1, Costs()) == pytest.approx(0.18, abs=0.03)
 
 
-def test_proposals_that_were_never_right_never_pay() -> None:
-    held_out = HeldOut(tuple(Measured(n, 1, n / 100, 0.0) for n in range(100)))
+def test_a_guess_has_the_chances_of_the_surest_and_not_those_of_its_class() -> None:
+    surest = [Measured(n, 1, 0.3, 0.9) for n in range(40)]
+    beside = [Measured(n, 1, 0.29, 0.0) for n in range(40) for _ in range(5)]
+    chances = calibrate(HeldOut((*surest, *beside)))
 
-    assert paying_threshold(calibrate(held_out), 1, Costs()) is None
+    assert chances.chances(1, 0.29).right < 0.4
+    assert chances.chances(1, 0.29, is_guess=True).right > 0.8
 
 
 def test_an_object_costs_what_becomes_of_it() -> None:
@@ -99,4 +100,5 @@ def test_an_object_costs_what_becomes_of_it() -> None:
 
     assert seconds_per_object(held_out, {}, Costs()) == (1.0 + 3.0 + 1.0 + 7.0) / 3
     assert seconds_per_object(held_out, {1: 0.85}, Costs()) == (1.0 + 7.0 + 7.0) / 3
+    assert seconds_per_object(held_out, {1: 0.95}, Costs(), surest_from=0.5) == (1.0 + 14.0) / 3
     assert seconds_per_object(HeldOut(), {}, Costs()) is None

@@ -67,6 +67,25 @@ def test_a_slider_knows_what_each_of_its_places_would_show(client: TestClient) -
     assert post(client, "thresholds", scores={"1": None})["classes"][0]["num_shown"] == 30
 
 
+def test_the_surest_of_each_image_has_a_slider_too(client: TestClient) -> None:
+    post(client, "thresholds", scores={"1": 1.0, "2": 1.0})
+    before = get(client, "thresholds")["surest"]
+    after = post(client, "thresholds", scores={"surest": 0.5})
+
+    assert (before["threshold"], before["num_shown"], before["at_least"][50]) == (None, 0, 3)
+    assert (after["surest"]["threshold"], after["num_shown"]) == (0.5, 3)
+    assert get(client, "queue")["seconds_saved"] != 0.0
+    assert post(client, "thresholds", scores={"surest": None})["num_shown"] == 0
+
+
+def test_who_keeps_to_what_pays_does_so_until_a_slider_is_moved(client: TestClient) -> None:
+    assert post(client, "thresholds/paying")["keeps_to_what_pays"] is True
+    state = client.get("/sdpt/api/review").json()
+    assert state["keeps_to_what_pays"] is True
+    assert state["shown_from"].keys() == {"1", "2", "3", "surest"}
+    assert post(client, "thresholds", scores={"1": 0.4})["keeps_to_what_pays"] is False
+
+
 def test_a_strange_threshold_is_refused_in_words(client: TestClient) -> None:
     for scores in ({"1": 7.0}, {"99": 0.5}):
         answer = client.post("/sdpt/api/review/thresholds", json={"scores": scores}, headers=OWN)

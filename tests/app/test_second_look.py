@@ -82,13 +82,14 @@ def test_who_draws_wide_margins_is_not_given_tight_boxes(tmp_path: Path) -> None
         assert not _looks_again(workspace)
 
 
-def test_a_tune_learns_names_and_pre_labelling_gives_them(tmp_path: Path) -> None:
+def test_a_tune_learns_names_and_the_pre_labelling_that_follows_gives_them(tmp_path: Path) -> None:
     with _labelled_discs_and_tiles(tmp_path) as workspace:
-        job = enqueue_tune(workspace, TuneRequest(steps=1), now())
+        job = enqueue_tune(workspace, TuneRequest(steps=1, prelabels=True), now())
         result = result_of(follow(workspace, job.id, device="cpu", on_progress=ignore_progress))
         assert "the class of each box" in result["reason"]
         assert list(workspace.state_dir.glob("bundles/*/names.safetensors"))
-        _prelabel(workspace, "best")
+        following = result["prelabel_job"]
+        result_of(follow(workspace, following, device="cpu", on_progress=ignore_progress))
         with workspace.database.read() as tx:
             names = {c.id: c.name for c in categories.list_all(tx)}
             (left,) = (i for i in images.list_all(tx) if i.reviewed_at is None)

@@ -26,6 +26,7 @@ ATTACKS = (
     "UPDATE audit SET result = NULL",
     "DELETE FROM effort",
     "DELETE FROM class_threshold",
+    "DELETE FROM surest_threshold",
 )
 
 

@@ -76,6 +76,30 @@ def test_a_rejected_leader_gives_way_to_another_class_but_not_to_its_own(
     assert scores(project, showing) == [0.8, 0.2]
 
 
+def test_the_surest_of_an_image_has_a_score_of_its_own(project: Project, showing: Showing) -> None:
+    nothing = replace(showing, otherwise=0.95)
+    guessed = replace(nothing, surest_from=0.5)
+
+    assert scores(project, nothing) == []
+    assert scores(project, guessed) == [0.9]
+    assert guessed.is_guess(project.cell.id, 0.9)
+    with project.database.read() as tx:
+        assert shown.num_guesses(tx, guessed) == 1
+        assert shown.num_guesses(tx, replace(showing, surest_from=0.5)) == 0  # shown by its class
+        assert shown.surest_counts(tx, showing.bundle_id) == {90: 1}
+
+
+def test_no_other_becomes_the_guess_of_an_image_whose_surest_was_wrong(
+    project: Project, showing: Showing
+) -> None:
+    guessed = replace(showing, otherwise=0.95, surest_from=0.1)
+    with project.database.write() as tx:
+        (surest,) = shown.for_image(tx, project.images[0].id, guessed)
+        predictions.judge(tx, surest.id, Verdict.REJECTED, AT)
+
+    assert scores(project, guessed) == []
+
+
 def test_the_counts_agree_with_what_is_shown(project: Project, showing: Showing) -> None:
     with project.database.read() as tx:
         found = shown.counts(tx, showing)

@@ -1,4 +1,4 @@
-"""The surest proposal of each image, and from which score it is shown."""
+"""The surest proposal of each image, from which score it is shown, and whether all scores keep to what pays."""
 
 from alembic import op
 
@@ -22,6 +22,7 @@ CREATE TABLE surest_threshold (
     set_at VARCHAR(27) NOT NULL
 )
 """,
+    "ALTER TABLE review_setting ADD COLUMN keeps_to_what_pays BOOLEAN DEFAULT '0' NOT NULL",
 )
 
 

@@ -74,8 +74,17 @@ export async function mount(host) {
     merging.blur();
   });
 
+  /** What pays changes with what is known; the canvas hears of it only where it did. */
+  async function keepToWhatPays() {
+    const found = await postJson("/sdpt/api/review/thresholds/paying", {}, workspace);
+    const now = { ...Object.fromEntries(found.classes.map((c) => [c.id, c.threshold])), surest: found.surest?.threshold };
+    if (Object.keys(now).some((key) => now[key] !== state.shown_from[key])) announceReview("paying");
+    state.shown_from = now;
+  }
+
   async function refresh() {
     show(await getJson("/sdpt/api/review"));
+    if (state.keeps_to_what_pays && state.is_prelabelled) await keepToWhatPays();
     const queue = await getJson("/sdpt/api/review/queue");
     saves.textContent = queue.ids.length ? `${queue.ids.length.toLocaleString("en")} images, saves ${saving(queue.seconds_saved)}` : "";
     await advise();

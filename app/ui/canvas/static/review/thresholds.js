@@ -59,6 +59,7 @@ export function thresholdDialog(workspace) {
     bundleId = found.bundle.id;
     classes = new Map([surestRow(found.surest), ...found.classes].map((c) => [c.id, { ...classes.get(c.id), ...c }]));
     if (hasCurves) build(found);
+    foot.paying.setAttribute("aria-pressed", String(found.keeps_to_what_pays));
     foot.total.textContent = `${found.num_shown.toLocaleString("en")} proposals are shown`;
     return update();
   }
@@ -76,6 +77,8 @@ export function thresholdDialog(workspace) {
     rows = [...classes.values()].map((c) => new ThresholdRow(c, set));
     foot = {
       total: h("span", { "data-testid": "thresholds-total" }),
+      paying: button("Show what pays", { title: "Only proposals that should save you time; chosen anew as more is known, until you move a slider",
+        "data-testid": "thresholds-paying", onClick: showWhatPays }),
       again: button("Save again", { title: "Send what is not saved yet", class: "sdpt-primary", "data-testid": "thresholds-again", onClick: () => { saves.send(); update(); } }),
     };
     fill(panel.body,
@@ -86,8 +89,7 @@ export function thresholdDialog(workspace) {
         h("tbody", {}, ...rows.map((row) => row.element))),
       h("div", { class: "sdpt-sheet-foot" },
         foot.total, h("span", { class: "sdpt-space" }), foot.again,
-        button("Show what pays", { title: "Only proposals that surely save you time, by what is known now; classes of which none do are hidden",
-          "data-testid": "thresholds-paying", onClick: showWhatPays }),
+        foot.paying,
         button("Back to the best for all", { title: "The thresholds that were best on held-out images", "data-testid": "thresholds-reset",
           onClick: () => set(Object.fromEntries([...classes.keys()].map((id) => [id, null]))) })));
   }
