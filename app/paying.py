@@ -27,6 +27,7 @@ HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 1
 _LEAST_FOUND = 8  # of a class, before it is judged by itself alone
 _LEAST_IMAGES = 5  # with a proposal, before its surest is guessed at
+_LEAST_FULL_IMAGES = 3  # with two right proposals, before an image shows more than its surest
 _LEAST_GUESS = 5  # hundredths: what is fainter is hardly ever stored
 _STEPS = 20  # thresholds that are tried: one for each twentieth of what saves something
 
@@ -81,12 +82,17 @@ def what_pays(
     nothing surer is, and a slip beside one of .9.
     """
     found: dict[int | Surest, float | None] = {SUREST: paying_guess(held_out, costs)}
-    least = 0.0
-    if found[SUREST] is not None:
-        least = _surest_saving([_saving(p, costs) for p in held_out.others().proposals], costs)
+    least = 0.0 if found[SUREST] is None else _paying_beside(held_out.others(), costs)
     for category_id, score in paying_thresholds(held_out, category_ids, costs).items():
         found[category_id] = max(score, least)
     return found
+
+
+def _paying_beside(others: HeldOut, costs: Costs) -> float:
+    """The score from which those pay that stand beside a surer one; HIDDEN while few images had two that were right."""
+    if len({p.image_id for p in others.proposals if p.iou >= FOUND_IOU}) < _LEAST_FULL_IMAGES:
+        return HIDDEN
+    return _surest_saving([_saving(p, costs) for p in others.proposals], costs)
 
 
 def show_what_pays(workspace: Workspace, at: datetime) -> None:

@@ -122,6 +122,16 @@ def test_what_stands_beside_something_surer_must_pay_by_itself() -> None:
     assert surest < 0.25
 
 
+def test_one_full_image_does_not_fill_all_others() -> None:
+    sure = sure_images(num_images=20, least=0.3)
+    full = seen(*((100, score, 0.9) for score in (0.8, 0.2, 0.15, 0.1)))
+    assert what_pays(sure + full, [CELL], Costs())[CELL] == HIDDEN
+    many = seen(*((100 + n, score, 0.9) for n in range(3) for score in (0.8, 0.2, 0.15, 0.1)))
+    shown_from = what_pays(sure + many, [CELL], Costs())[CELL]
+    assert shown_from is not None
+    assert shown_from <= 0.3
+
+
 def test_who_moves_a_slider_no_longer_keeps_to_what_pays(tmp_path: Path) -> None:
     with blood_cells(tmp_path, num_images=3, num_labelled=2) as workspace:
         with workspace.database.write() as tx:

@@ -24,6 +24,7 @@ from tests.ui.conftest import SAMPLES, SIZES, Server, new_server, open_page, pic
 NUM_LABELLED, NUM_WAITING = 6, 4
 THRESHOLDS = "/review/thresholds"
 CLASSES = ("red blood cell", "white blood cell", "platelet")
+NUM_SLIDERS = len(CLASSES) + 1  # one for the surest of each image
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def opened(page: Page, name: str, testid: str) -> Locator:
 
 
 def wait_until_saved(dialog: Locator) -> None:
-    expect(dialog.locator("tr[data-saving=saved]")).to_have_count(len(CLASSES))
+    expect(dialog.locator("tr[data-saving=saved]")).to_have_count(NUM_SLIDERS)
 
 
 @pytest.mark.browser
@@ -190,7 +191,28 @@ def test_show_what_pays_sets_every_class(page: Page, server: Server) -> None:
     for name, score in now.items():
         slider = dialog.get_by_test_id(f"threshold-{name}")
         expect(slider).to_have_value(str(round(100 * score)))
+    expect(dialog.get_by_test_id("thresholds-paying")).to_have_attribute("aria-pressed", "true")
     picture(page, "review-paying")
+    with page.expect_response(re.compile("/thresholds/paying")):  # and again as more is known
+        page.reload()
+        page.get_by_role("tab", name="Review", exact=True).click()
+
+
+@pytest.mark.browser
+def test_the_surest_of_each_image_shows_from_a_score_of_its_own(page: Page, server: Server) -> None:
+    dialog = opened(page, "thresholds", "review-thresholds")
+    slider = dialog.get_by_test_id("threshold-Surest of each image")
+    row = dialog.get_by_test_id("row-Surest of each image")
+    dialog.get_by_test_id("thresholds-reset").click()
+    wait_until_saved(dialog)
+    expect(row).to_contain_text("off")
+    slider.fill("10")
+    wait_until_saved(dialog)
+    assert ask(server, "/thresholds")["surest"]["threshold"] == 0.1
+    expect(dialog.get_by_test_id("thresholds-paying")).to_have_attribute("aria-pressed", "false")
+    row.get_by_role("button").click()
+    wait_until_saved(dialog)
+    assert ask(server, "/thresholds")["surest"]["threshold"] is None
 
 
 @pytest.mark.browser
