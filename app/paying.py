@@ -25,9 +25,11 @@ from storage import categories
 SURENESS = 0.5  # chosen with damaged and sound detectors on sets that `bench effort` does not use
 HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 1
-_LEAST_FOUND = 8  # of a class, before it is judged by itself alone
+_LEAST_FOUND = 8  # right ones of a class, or wrong ones, before it is judged by itself alone
 _LEAST_IMAGES = 5  # with a proposal, before its surest is guessed at
-_LEAST_FULL_IMAGES = 3  # with two right proposals, before an image shows more than its surest
+_LEAST_FULL_IMAGES = (
+    3  # or half of all: with one that is right beside the surest, before more than that is shown
+)
 _LEAST_GUESS = 5  # hundredths: what is fainter is hardly ever stored
 _STEPS = 20  # thresholds that are tried: one for each twentieth of what saves something
 
@@ -44,7 +46,8 @@ def paying_thresholds(
     """The score from which a class's proposals surely save time; HIDDEN for a class of which none do.
 
     A class of which few were found is shown from where its own do, or those of all classes together: classes differ in
-    how sure the detector is of them, and a few that were right speak for the next.
+    how sure the detector is of them, and a few that were right speak for the next. Unless several would have been shown
+    there already, and they cost more than they saved.
     """
     together = _surest_saving([_saving(item, costs) for item in held_out.proposals], costs)
     found = {}
@@ -52,19 +55,26 @@ def paying_thresholds(
         mine = [p for p in held_out.proposals if p.category_id == category_id]
         alone = _surest_saving([_saving(p, costs) for p in mine], costs)
         is_known = sum(p.iou >= FOUND_IOU for p in mine) >= _LEAST_FOUND
+        is_known = is_known or _has_cost([p for p in mine if p.score >= together], costs)
         found[category_id] = alone if is_known else min(alone, together)
     return found
+
+
+def _has_cost(shown: Sequence[Measured], costs: Costs) -> bool:
+    return len(shown) >= _LEAST_FOUND and sum(_saving(p, costs).seconds for p in shown) < 0.0
 
 
 def paying_guess(held_out: HeldOut, costs: Costs) -> float | None:
     """The score from which the surest proposal of an image should save time, even below the threshold of its class.
 
     Foretold by its calibrated chances, and not proved: review takes the sure images first, so nothing that was judged
-    is like the last ones. Each that is judged then corrects the curve. None where no score pays, or too few are known.
+    is like the last ones. Each that is judged then corrects the curve. Of a few images only what they prove is shown.
+    None where no score pays.
     """
     surest = held_out.surest()
     if len(surest.proposals) < _LEAST_IMAGES:
-        return None
+        proved = _surest_saving([_saving(p, costs) for p in surest.proposals], costs)
+        return None if proved == HIDDEN else proved
     calibration = calibrate(surest)
     for hundredth in range(_LEAST_GUESS, 101):
         chances = calibration.chances(0, hundredth / 100, is_guess=True)
@@ -78,21 +88,24 @@ def what_pays(
 ) -> dict[int | Surest, float | None]:
     """From which score each class is shown, and the surest proposal of each image.
 
-    Where the surest have a score of their own, those beside them must pay by themselves: one of .2 is likely where
-    nothing surer is, and a slip beside one of .9.
+    Those beside a surer one must pay by themselves: one of .2 is likely where nothing surer is, and a slip beside one
+    of .9.
     """
     found: dict[int | Surest, float | None] = {SUREST: paying_guess(held_out, costs)}
-    least = 0.0 if found[SUREST] is None else _paying_beside(held_out.others(), costs)
+    least = _paying_beside(held_out, costs)
     for category_id, score in paying_thresholds(held_out, category_ids, costs).items():
         found[category_id] = max(score, least)
     return found
 
 
-def _paying_beside(others: HeldOut, costs: Costs) -> float:
-    """The score from which those pay that stand beside a surer one; HIDDEN while few images had two that were right."""
-    if len({p.image_id for p in others.proposals if p.iou >= FOUND_IOU}) < _LEAST_FULL_IMAGES:
+def _paying_beside(held_out: HeldOut, costs: Costs) -> float:
+    """The score from which those pay that stand beside a surer one; HIDDEN while few images had any that was right."""
+    others = held_out.others().proposals
+    num_full = len({p.image_id for p in others if p.iou >= FOUND_IOU})
+    num_images = len({p.image_id for p in held_out.proposals})
+    if num_full < _LEAST_FULL_IMAGES and 2 * num_full <= num_images:
         return HIDDEN
-    return _surest_saving([_saving(p, costs) for p in others.proposals], costs)
+    return _surest_saving([_saving(p, costs) for p in others], costs)
 
 
 def show_what_pays(workspace: Workspace, at: datetime) -> None:

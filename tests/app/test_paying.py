@@ -76,6 +76,12 @@ def test_a_rare_class_of_which_the_detector_is_less_sure_is_shown_from_its_own_s
     assert chosen[BOARD] == pytest.approx(0.4)
 
 
+def test_a_class_that_was_wrong_often_enough_is_not_shown_for_the_sake_of_others() -> None:
+    known = right_above(0.5, num_images=12)
+    wrong = seen(*((image, 0.7, 0.0) for image in range(10)), category_id=BOARD)
+    assert paying_thresholds(known + wrong, [CELL, BOARD], Costs())[BOARD] == HIDDEN
+
+
 def test_a_known_class_that_fails_is_hidden_beside_one_that_pays() -> None:
     rows = [(100 + image, 0.9, 0.6 if image < 8 else 0.0) for image in range(80)]
     failing = seen(*rows, category_id=BOARD)
@@ -102,7 +108,7 @@ def test_nobody_guesses_where_the_surest_have_been_wrong() -> None:
     wrong = seen(*((image, 0.5 + image / 50, 0.0) for image in range(20)))
     guess = paying_guess(wrong, Costs())
     assert guess is None or guess > 0.8
-    assert paying_guess(sure_images(num_images=4, least=0.3), Costs()) is None  # too few to say
+    assert paying_guess(sure_images(num_images=1, least=0.3), Costs()) is None  # too few to say
 
 
 def test_faint_ones_that_were_wrong_end_the_guessing_where_they_lie() -> None:
@@ -123,7 +129,7 @@ def test_what_stands_beside_something_surer_must_pay_by_itself() -> None:
 
 
 def test_one_full_image_does_not_fill_all_others() -> None:
-    sure = sure_images(num_images=20, least=0.3)
+    sure = sure_images(num_images=20, least=0.3, beside=0.05)
     full = seen(*((100, score, 0.9) for score in (0.8, 0.2, 0.15, 0.1)))
     assert what_pays(sure + full, [CELL], Costs())[CELL] == HIDDEN
     many = seen(*((100 + n, score, 0.9) for n in range(3) for score in (0.8, 0.2, 0.15, 0.1)))
