@@ -201,8 +201,8 @@ def test_show_what_pays_sets_every_class(page: Page, server: Server) -> None:
 @pytest.mark.browser
 def test_the_surest_of_each_image_shows_from_a_score_of_its_own(page: Page, server: Server) -> None:
     dialog = opened(page, "thresholds", "review-thresholds")
-    slider = dialog.get_by_test_id("threshold-Surest of each image")
-    row = dialog.get_by_test_id("row-Surest of each image")
+    slider = dialog.get_by_test_id("threshold-Surest of image")
+    row = dialog.get_by_test_id("row-Surest of image")
     dialog.get_by_test_id("thresholds-reset").click()
     wait_until_saved(dialog)
     expect(row).to_contain_text("off")

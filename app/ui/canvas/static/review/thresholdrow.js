@@ -5,8 +5,9 @@ import { percent } from "./dialog.js";
 
 /** The surest proposal of each image as one more row; without a score of its own it shows as its class does. */
 export const surestRow = (found) => ({
-  ...found, id: "surest", name: "Surest of each image", color: "transparent", threshold: found.threshold ?? 1, default: 1,
+  ...found, id: "surest", name: "Surest of image", color: null, threshold: found.threshold ?? 1, default: 1,
   is_own: found.threshold !== null, unset: "as its class",
+  about: "An image shows its surest proposal from here on, even below the threshold of its class",
 });
 
 const hundredths = (score) => Math.round(100 * score);
@@ -30,11 +31,12 @@ export class ThresholdRow {
     this.slider.addEventListener("change", () => { this.#isMoving = false; set({ [c.id]: this.#asked() }); });
     // Back where it began there is no change, only an end.
     for (const end of ["pointerup", "pointercancel", "blur"]) this.slider.addEventListener(end, () => { this.#isMoving = false; });
-    this.reset = button("↺", { title: `Back to ${c.default.toFixed(2)}`, "aria-label": `Back to ${c.default.toFixed(2)}`, class: "sdpt-icon",
+    const back = c.unset ? `Back to: ${c.unset}` : `Back to ${c.default.toFixed(2)}`;
+    this.reset = button("↺", { title: back, "aria-label": back, class: "sdpt-icon",
       onClick: () => { this.slider.value = hundredths(c.default); set({ [c.id]: null }); } });
     this.state = h("span", { class: "sdpt-quiet" });
     this.element = h("tr", { "data-testid": `row-${c.name}` },
-      h("td", {}, h("i", { class: "sdpt-dot", style: { background: c.color } }), c.name),
+      h("td", { title: c.about }, c.color && h("i", { class: "sdpt-dot", style: { background: c.color } }), c.name),
       h("td", {}, this.slider, h("datalist", { id: mark }, h("option", { value: hundredths(c.default) }))),
       h("td", {}, this.value), this.number, this.precision, this.recall, h("td", {}, this.reset, this.state));
   }

@@ -60,6 +60,7 @@ export function thresholdDialog(workspace) {
     classes = new Map([surestRow(found.surest), ...found.classes].map((c) => [c.id, { ...classes.get(c.id), ...c }]));
     if (hasCurves) build(found);
     foot.paying.setAttribute("aria-pressed", String(found.keeps_to_what_pays));
+    foot.paying.textContent = found.keeps_to_what_pays ? "✓ Showing what pays" : "Show what pays";
     foot.total.textContent = `${found.num_shown.toLocaleString("en")} proposals are shown`;
     return update();
   }
