@@ -5,15 +5,11 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-
-import storage.migrations
 from storage import annotations, categories, changes, restoring
 from storage.database import Database
 from storage.history_types import ChangeKind, Point
 from tests.storage.conftest import AT
+from tests.storage.earlier_versions import make_at
 
 OLD = "0002"
 NUM_BOXES = 120
@@ -21,11 +17,7 @@ NUM_BOXES = 120
 
 def old_project(path: Path) -> None:
     """As the earlier version left it: an import, and a merge that is known by its events alone."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(storage.migrations.__file__).parent))
-    with create_engine(f"sqlite:///{path}").begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, OLD)
+    make_at(path, OLD)
     at = "2026-01-02T03:04:05.000000Z"
     with sqlite3.connect(path) as db:
         db.execute(
