@@ -1,10 +1,12 @@
-"""Which proposals pay for the person who judges them, and only where that has been proved.
+"""Which proposals pay for the person who judges them: what has proved to, and, by its chances, the surest of each image.
 
 A proposal that is right spares a drawing, one that is nearly right a part of it, a wrong one costs a verdict. What a
 threshold would have saved is counted on images whose truth is known. Shown are the proposals from the score that surely
 saves most: the sum, less a verdict for luck, less `SURENESS` times how far the sum may be luck; and below it what is
 nearer to that score than to the next that was seen there. Where nothing saves surely, nothing is shown: whoever draws
 an image by hand loses nothing, and it becomes evidence.
+
+The surest proposal of an image is another matter than those beside it, whatever its score: mostly something is there.
 """
 
 from __future__ import annotations
@@ -27,9 +29,7 @@ HIDDEN = 1.0  # no score is so sure
 _VERDICTS_FOR_LUCK = 1
 _LEAST_FOUND = 8  # right ones of a class, or wrong ones, before it is judged by itself alone
 _LEAST_IMAGES = 5  # with a proposal, before its surest is guessed at
-_LEAST_FULL_IMAGES = (
-    3  # or half of all: with one that is right beside the surest, before more than that is shown
-)
+_LEAST_FULL_IMAGES = 3  # or half of all: with a right one beside the surest, before more is shown
 _LEAST_GUESS = 5  # hundredths: what is fainter is hardly ever stored
 _STEPS = 20  # thresholds that are tried: one for each twentieth of what saves something
 
