@@ -1,4 +1,4 @@
-"""Which proposals pay for the person who judges them: what has proved to, and, by its chances, the surest of each image.
+"""Which proposals pay for the person who judges them: what has proved to, and by its chances the surest of each image.
 
 A proposal that is right spares a drawing, one that is nearly right a part of it, a wrong one costs a verdict. What a
 threshold would have saved is counted on images whose truth is known. Shown are the proposals from the score that surely
