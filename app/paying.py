@@ -99,13 +99,16 @@ def what_pays(
 
 
 def _paying_beside(held_out: HeldOut, costs: Costs) -> float:
-    """The score from which those pay that stand beside a surer one; HIDDEN while few images had any that was right."""
+    """The score from which those pay that stand beside a surer one; HIDDEN while few images had any that was right.
+
+    Their classes have surely paid already: these must not cost what the surest bring.
+    """
     others = held_out.others().proposals
     num_full = len({p.image_id for p in others if p.iou >= FOUND_IOU})
     num_images = len({p.image_id for p in held_out.proposals})
     if num_full < _LEAST_FULL_IMAGES and 2 * num_full <= num_images:
         return HIDDEN
-    return _surest_saving([_saving(p, costs) for p in others], costs)
+    return _surest_saving([_saving(p, costs) for p in others], costs, is_proved=True)
 
 
 def show_what_pays(workspace: Workspace, at: datetime) -> None:
@@ -129,8 +132,11 @@ def _saving(item: Measured, costs: Costs) -> _Saving:
     return _Saving(item.score, item.image_id, seconds)
 
 
-def _surest_saving(savings: Sequence[_Saving], costs: Costs) -> float:
-    """The score of the largest sure saving, half-way to the next one; HIDDEN when none is above nought."""
+def _surest_saving(savings: Sequence[_Saving], costs: Costs, *, is_proved: bool = False) -> float:
+    """The score of the largest sure saving, half-way to the next one; HIDDEN when none is above nought.
+
+    Where something else `is_proved` to pay from there, luck takes nothing off.
+    """
     ranked = sorted(savings, key=lambda s: -s.score)
     num_images = len({s.image_id for s in ranked})
     by_image: dict[int, float] = {}
@@ -147,8 +153,9 @@ def _surest_saving(savings: Sequence[_Saving], costs: Costs) -> float:
         num_paying += item.seconds > 0.0
         below = ranked[place].score if place < len(ranked) else 0.0
         if item.seconds > 0.0 and num_paying % step == 0 and below < item.score:
-            scatter = _scatter(total, alone, together, num_images)
-            sure = total - _VERDICTS_FOR_LUCK * costs.reject_s - SURENESS * scatter
+            luck = _VERDICTS_FOR_LUCK * costs.reject_s
+            luck += SURENESS * _scatter(total, alone, together, num_images)
+            sure = total if is_proved else total - luck
             if sure > best:
                 best, chosen = sure, (item.score + below) / 2
     return chosen
