@@ -42,10 +42,12 @@ def test_a_person_tunes_prelabels_and_reviews_with_glip(page: Page, server: Serv
     expect(page.locator("#tune-labelled")).to_contain_text(f"{NUM_LABELLED} labelled images")
     page.locator("#tune-advanced").get_by_text("Advanced").click()
     page.locator("#tune-steps input").fill("10")
+    page.locator("#tune-then-prelabel input").uncheck()
     page.locator("#tune-start").click()
     expect(page.locator("#tune-state")).to_contain_text(re.compile("Adopted|Kept as a choice"))
     page.locator("#prelabel-start").click()
     expect(page.locator("#prelabel-state")).to_contain_text(f"{NUM_OTHERS} images were looked at")
+    expect(page.locator("#prelabel-start")).to_be_focused()  # it was disabled meanwhile
     accept_one(page)
     status = server.cli("status")
     assert status["annotations"]["accepted"] == 1
