@@ -12,7 +12,7 @@ from app.measuring import FOUND_IOU, HeldOut
 from app.pointing.trials import PointingTrial, pointing_trial
 from app.queueing import Costs, calibrate, seconds_per_object, seconds_waiting
 from app.review_queue import waiting
-from app.showing import default_thresholds, showing
+from app.showing import showing
 from app.snapshot import collect_labelled
 from app.workspace import Workspace
 from storage import (
@@ -23,9 +23,9 @@ from storage import (
     counts,
     images,
     predictions,
-    review_settings,
 )
 from storage.database import Transaction
+from storage.shown import Showing
 from storage.types import Bundle, BundleKind, ImageFilter
 
 
@@ -113,8 +113,8 @@ def _help(tx: Transaction, costs: Costs) -> _Help:
 
 def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) -> LearningPoint:
     held_out = evidence(tx, bundle.id)
-    thresholds = {**default_thresholds(bundle), **review_settings.thresholds(tx, bundle.id)}
-    surest_from = review_settings.surest_threshold(tx, bundle.id)
+    what = showing(tx, bundle.id)
+    assert what is not None, "a bundle was named"
     labels = labels_of(workspace, bundle)
     learnt = () if labels is None else labels.labelled
     figures = bundle.metrics.get("tuned") or {}
@@ -124,17 +124,17 @@ def _point(workspace: Workspace, tx: Transaction, bundle: Bundle, costs: Costs) 
         num_images=len(learnt),
         num_boxes=sum(len(item.boxes) for item in learnt),
         ap50=figures.get("ap50"),
-        found=_found(held_out, thresholds, surest_from),
-        seconds_per_object=seconds_per_object(held_out, thresholds, costs, surest_from=surest_from),
+        found=_found(held_out, what),
+        seconds_per_object=seconds_per_object(
+            held_out, what.thresholds, costs, surest_from=what.surest_from
+        ),
         is_adopted=bundle.adopted_at is not None,
     )
 
 
-def _found(
-    held_out: HeldOut, thresholds: dict[int, float], surest_from: float | None
-) -> Interval | None:
+def _found(held_out: HeldOut, what: Showing) -> Interval | None:
     hits: Counter[int] = Counter()
-    for item in held_out.shown(thresholds, surest_from):
+    for item in held_out.shown(what.thresholds, what.surest_from):
         hits[item.image_id] += item.iou >= FOUND_IOU
     true: Counter[int] = Counter()
     for (image_id, _), number in held_out.num_true.items():

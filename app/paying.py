@@ -19,7 +19,7 @@ from typing import NamedTuple
 from app.evidence import evidence
 from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
 from app.pointing.trials import cheapest_costs
-from app.queueing import Costs, calibrate, seconds_saved
+from app.queueing import Calibration, Costs, curves, seconds_saved
 from app.showing import SUREST, Surest, required_showing, set_thresholds
 from app.workspace import Workspace
 from storage import categories
@@ -71,11 +71,11 @@ def paying_guess(held_out: HeldOut, costs: Costs) -> float | None:
     is like the last ones. Each that is judged then corrects the curve. Of a few images only what they prove is shown.
     None where no score pays.
     """
-    surest = held_out.surest()
-    if len(surest.proposals) < _LEAST_IMAGES:
-        proved = _surest_saving([_saving(p, costs) for p in surest.proposals], costs)
+    surest = held_out.surest().proposals
+    if len(surest) < _LEAST_IMAGES:
+        proved = _surest_saving([_saving(p, costs) for p in surest], costs)
         return None if proved == HIDDEN else proved
-    calibration = calibrate(surest)
+    calibration = Calibration(surest=curves(surest))
     for hundredth in range(_LEAST_GUESS, 101):
         chances = calibration.chances(0, hundredth / 100, is_guess=True)
         if seconds_saved(chances, costs) > 0.0:

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from app.calibrating import Curve, fit_curve
-from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut
+from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
 from storage.types import Box
 
 _LEAST_MEASURED = 10  # with fewer measured proposals of a class, those of all classes speak for it
@@ -109,14 +109,17 @@ def calibrate(held_out: HeldOut) -> Calibration:
     classes = {p.category_id for p in held_out.proposals}
     per_class = {c: [p for p in held_out.proposals if p.category_id == c] for c in classes}
     return Calibration(
-        pooled=_curves([(p.score, p.iou) for p in held_out.proposals]),
-        by_class={
-            c: _curves([(p.score, p.iou) for p in mine])
-            for c, mine in per_class.items()
-            if len(mine) >= _LEAST_MEASURED
-        },
-        surest=_curves([(p.score, p.iou) for p in held_out.surest().proposals]),
+        pooled=curves(held_out.proposals),
+        by_class={c: curves(mine) for c, mine in per_class.items() if len(mine) >= _LEAST_MEASURED},
+        surest=curves(held_out.surest().proposals),
     )
+
+
+def curves(proposals: Sequence[Measured]) -> tuple[Curve, Curve]:
+    """The chance that one of them has found the object at all, and that its box is good enough, by its score."""
+    scores = [p.score for p in proposals]
+    found = fit_curve(scores, [p.iou >= FOUND_IOU for p in proposals])
+    return found, fit_curve(scores, [p.iou >= GOOD_IOU for p in proposals])
 
 
 def seconds_saved(chances: Chances, costs: Costs) -> float:
@@ -254,9 +257,3 @@ def _size(box: Box) -> tuple[float, float]:
 def _logit(score: float) -> float:
     kept = min(max(score, 1e-3), 1.0 - 1e-3)
     return math.log(kept / (1.0 - kept))
-
-
-def _curves(pairs: Sequence[tuple[float, float]]) -> tuple[Curve, Curve]:
-    scores = [score for score, _ in pairs]
-    found = fit_curve(scores, [iou >= FOUND_IOU for _, iou in pairs])
-    return found, fit_curve(scores, [iou >= GOOD_IOU for _, iou in pairs])

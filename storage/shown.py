@@ -5,6 +5,7 @@ Nothing is computed ahead and nothing is deleted: another threshold is another q
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -144,18 +145,15 @@ def num_guesses(tx: Transaction, showing: Showing) -> int:
 
 def surest_counts(tx: Transaction, bundle_id: int) -> dict[int, int]:
     """Images whose surest proposal is pending, by hundredth of its score."""
-    hundredth = cast((PredictionRow.score + _ROUNDING) * 100, Integer)
-    statement = (
-        select(hundredth, func.count())
-        .join(ImageRow, ImageRow.id == PredictionRow.image_id)
-        .where(PredictionRow.bundle_id == bundle_id, PredictionRow.is_surest)
-        .where(PredictionRow.verdict == Verdict.PENDING.value, *_open_images())
-        .group_by(hundredth)
-    )
-    return {int(score): number for score, number in tx.execute(statement)}
+    found: Counter[int] = Counter()
+    for by_score in score_counts(tx, bundle_id, only_surest=True).values():
+        found.update(by_score)
+    return dict(found)
 
 
-def score_counts(tx: Transaction, bundle_id: int) -> dict[int, dict[int, int]]:
+def score_counts(
+    tx: Transaction, bundle_id: int, *, only_surest: bool = False
+) -> dict[int, dict[int, int]]:
     """Pending proposals by class and by hundredth of their score, duplicates included."""
     hundredth = cast((PredictionRow.score + _ROUNDING) * 100, Integer)
     statement = (
@@ -165,6 +163,8 @@ def score_counts(tx: Transaction, bundle_id: int) -> dict[int, dict[int, int]]:
         .where(PredictionRow.verdict == Verdict.PENDING.value, *_open_images())
         .group_by(PredictionRow.category_id, hundredth)
     )
+    if only_surest:
+        statement = statement.where(PredictionRow.is_surest)
     found: dict[int, dict[int, int]] = {}
     for category_id, score, number in tx.execute(statement):
         found.setdefault(category_id, {})[int(score)] = number
