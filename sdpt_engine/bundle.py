@@ -1,4 +1,4 @@
-"""A tuned prompt on disk: its tensors, `bundle.json`, and perhaps what a second look needs."""
+"""Tuned prompts on disk: their tensors, `bundle.json`, and perhaps what a second look needs."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from sdpt_engine.types import ObjectClass, PromptConfig
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
 
-FORMAT_VERSION = 2
-TENSORS_NAME, MANIFEST_NAME = "prompt.safetensors", "bundle.json"
+FORMAT_VERSION = 3
+MANIFEST_NAME = "bundle.json"
 EDGES_NAME, NAMES_NAME = "edges.safetensors", "names.safetensors"
 _SECOND_LOOK_FILES = {
     "edges": EDGES_NAME,
@@ -42,16 +42,17 @@ _SECOND_LOOK_FILES = {
 
 @dataclass(frozen=True, slots=True)
 class PromptBundle:
-    """Everything needed to use a tuned prompt again on the same backbone.
+    """Everything needed to use tuned prompts again on the same backbone.
 
-    `thresholds` maps class id to a score in 0..1. `config` holds the TuneConfig's fields,
-    `metrics` what was measured on the held-out examples.
+    `prompts` are the tensors of each; of several, what they find is merged: see `sdpt_engine.ensemble`.
+    `thresholds` maps class id to a score in 0..1. `config` holds the TuneConfig's fields, `metrics` what was measured
+    on the held-out examples.
     """
 
     backbone: str
     backbone_digest: str
     categories: tuple[ObjectClass, ...]
-    tensors: Mapping[str, Tensor]
+    prompts: tuple[Mapping[str, Tensor], ...]
     thresholds: Mapping[int, float]
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
@@ -72,11 +73,14 @@ class PromptBundle:
 
     @property
     def num_parameters(self) -> int:
-        return sum(tensor.numel() for tensor in self.tensors.values())
+        return sum(tensor.numel() for prompt in self.prompts for tensor in prompt.values())
 
-    def prompts_for(self, detector: Detector) -> PromptSet:
-        """The prompt, ready for `detector.detect`; refused on a foreign backbone."""
+    def prompts_for(self, detector: Detector) -> list[PromptSet]:
+        """The prompts, ready for `detector.detect`; refused on a foreign backbone."""
         self.check_backbone(detector)
+        return [self._prompt_for(detector, tensors) for tensors in self.prompts]
+
+    def _prompt_for(self, detector: Detector, tensors: Mapping[str, Tensor]) -> PromptSet:
         prompts = PromptSet(
             detector.fusion_sites(),
             [item.id for item in self.categories],
@@ -84,7 +88,7 @@ class PromptBundle:
         )
         try:
             # Format 1 knew no fade-in: its shared tokens are there as a whole.
-            prompts.load_learnt_tensors({"presence": torch.ones(()), **self.tensors})
+            prompts.load_learnt_tensors({"presence": torch.ones(()), **tensors})
         except ValueError as error:
             raise BundleDamagedError(f"The bundle does not fit itself: {error}") from error
         return prompts.to(detector.device).requires_grad_(False)
@@ -129,8 +133,9 @@ class PromptBundle:
         unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
         unfinished.mkdir()
         try:
-            contiguous = {name: value.contiguous() for name, value in self.tensors.items()}
-            save_file(contiguous, unfinished / TENSORS_NAME)
+            for number, prompt in enumerate(self.prompts, start=1):
+                contiguous = {name: value.contiguous() for name, value in prompt.items()}
+                save_file(contiguous, unfinished / prompt_file(number))
             for field, name in _SECOND_LOOK_FILES.items():
                 learnt = getattr(self, field)
                 if learnt is not None:
@@ -155,10 +160,16 @@ class PromptBundle:
             "thresholds": {str(key): value for key, value in self.thresholds.items()},
             "config": dict(self.config),
             "metrics": dict(self.metrics),
+            "num_prompts": len(self.prompts),
             "train_digest": self.train_digest,
             "created_at": self.created_at.astimezone(UTC).isoformat(),
             **{f"has_{field}": getattr(self, field) is not None for field in _SECOND_LOOK_FILES},
         }
+
+
+def prompt_file(number: int) -> str:
+    """The name of the file of the first prompt, of the second and so on; earlier formats knew one."""
+    return "prompt.safetensors" if number == 1 else f"prompt-{number}.safetensors"
 
 
 def load_bundle(folder: Path) -> PromptBundle:
@@ -177,7 +188,10 @@ def load_bundle(folder: Path) -> PromptBundle:
             backbone=manifest["backbone"],
             backbone_digest=manifest["backbone_digest"],
             categories=tuple(ObjectClass(**item) for item in manifest["categories"]),
-            tensors=_read_tensors(folder / TENSORS_NAME),
+            prompts=tuple(
+                _read_tensors(folder / prompt_file(number))
+                for number in range(1, int(manifest.get("num_prompts", 1)) + 1)
+            ),
             **{
                 learnt: _read_tensors(folder / name)
                 for learnt, name in _SECOND_LOOK_FILES.items()

@@ -14,7 +14,12 @@ from sdpt_engine.errors import CheckpointError
 
 CHECKPOINT_NAME = "checkpoint.pt"
 CHECKPOINT_PATTERN = "*.pt"
-"""All checkpoints of a run: its own, and those of its folds where there are any."""
+"""All checkpoints of a run: one of each of its prompts, and those of its folds where there are any."""
+
+
+def checkpoint_name(member: int) -> str:
+    """The file of the first of several prompts, of the second and so on, from 0."""
+    return CHECKPOINT_NAME if member == 0 else f"checkpoint-{member + 1}.pt"
 
 
 def save_checkpoint(path: Path, run_digest: str, state: Mapping[str, Any]) -> None:

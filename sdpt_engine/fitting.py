@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from sdpt_engine.adaptation import Adaptation
+from sdpt_engine.averaging import RunningMean
 from sdpt_engine.checkpoint import load_checkpoint, save_checkpoint
 from sdpt_engine.data import View, ViewCache
 from sdpt_engine.errors import NonFiniteLossError, TuneInterrupted
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EVAL_BATCH = 4
 EVAL_MIN_SCORE = 0.01
+EVAL_MOST = 100
 NOTHING_MEASURED = Metrics(math.nan, math.nan, {}, 0)
 
 
@@ -107,9 +109,12 @@ class Fit:
         self.keeps_looks = keeps_looks
         self.eval_batch = EVAL_BATCH
         self.pool = view_pool(config.num_zooms, seed=config.seed)
-        self.predictor = Predictor(detector, material.categories, min_score=EVAL_MIN_SCORE)
+        self.predictor = Predictor(
+            detector, material.categories, min_score=EVAL_MIN_SCORE, max_detections=EVAL_MOST
+        )
         self.groups = adaptation.parameter_groups()
         self.parameters = [p for group in self.groups for p in group["params"]]
+        self.mean = RunningMean(self.parameters, config.averaging)
         self.optimizer = (
             torch.optim.Adam([dict(group) for group in self.groups], lr=0.0)
             if self.parameters
@@ -171,6 +176,7 @@ class Fit:
             self._save()
             return
         self.adaptation.load_learnt_tensors(saved.pop("tensors"))
+        self.mean.load_state(**saved.pop("mean"))
         optimizer = saved.pop("optimizer")
         if self.optimizer is not None:
             self.optimizer.load_state_dict(optimizer)
@@ -190,6 +196,7 @@ class Fit:
             [asked.text for asked in train.asked],
         )
         self.adaptation.move_to(0, self.config.steps)
+        self.mean.restart()
         self.progress = _Progress(
             step=0,
             num_drawn=0,
@@ -210,6 +217,7 @@ class Fit:
             for look in state["looks"]
         ]
         state["tensors"] = self.adaptation.learnt_tensors()
+        state["mean"] = self.mean.state
         state["optimizer"] = {} if self.optimizer is None else self.optimizer.state_dict()
         save_checkpoint(self.checkpoint, self.run_digest, state)
 
@@ -247,6 +255,7 @@ class Fit:
                 "kept. Lower the learning rates and tune again."
             )
         self.optimizer.step()
+        self.mean.update()
         progress.num_drawn += progress.batch_size
         progress.step += 1
         self.adaptation.move_to(progress.step, self.config.steps)
@@ -299,12 +308,13 @@ class Fit:
         return train.view(int(order[place]), self.pool[int(kinds[place])])
 
     def _look(self) -> Look:
-        """Measure on the held-out images; without any, the newest state is the best."""
+        """Measure the mean so far on the held-out images; without any, the newest is the best."""
         progress = self.progress
         has_judge = len(self.material.held_out) > 0
-        metrics = self.measure(self.adaptation) if has_judge else NOTHING_MEASURED
-        loss = self._held_out_loss() if has_judge else math.nan
-        look = Look(progress.step, metrics, loss, self.adaptation.learnt_tensors())
+        with self.mean.in_place():
+            metrics = self.measure(self.adaptation) if has_judge else NOTHING_MEASURED
+            loss = self._held_out_loss() if has_judge else math.nan
+            look = Look(progress.step, metrics, loss, self.adaptation.learnt_tensors())
         is_first = not progress.looks
         is_best = is_first or not has_judge or look.rank > self.best.rank
         is_progress = is_best or loss < progress.least_loss
@@ -353,7 +363,7 @@ class Fit:
 
     def predict(self, cache: ViewCache, adaptation: Adaptation | None) -> list[Prediction]:
         """Proposals on the plain views of `cache`, in its order."""
-        self.predictor.adaptation = adaptation
+        self.predictor.adaptations = (adaptation,)
 
         def proposed(views: Sequence[View]) -> list[Prediction]:
             captions = range(len(cache.asked))

@@ -1,4 +1,4 @@
-"""Images in, proposals out: a numpy face over the frozen detector and an optional tuned prompt."""
+"""Images in, proposals out: a numpy face over the frozen detector and tuned prompts, if there are any."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sdpt_engine.backbones.base import Detector, EncodedImage
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.decoding import among_all, to_prediction
+from sdpt_engine.ensemble import merged
 from sdpt_engine.second_look.look import SecondLook
 from sdpt_engine.types import ObjectClass, Pixels, Prediction
 
@@ -38,10 +39,10 @@ class Predictor:
     ) -> None:
         self.detector = detector
         self.classes = tuple(classes)
-        self.adaptation: Adaptation | None = None
+        self.adaptations: tuple[Adaptation | None, ...] = (None,)
         self.second_look: SecondLook | None = None
         if bundle is not None:
-            self.adaptation = bundle.prompts_for(detector).export_kv()
+            self.adaptations = tuple(p.export_kv() for p in bundle.prompts_for(detector))
             self.second_look = bundle.second_look(detector.device, self.classes)
         self._asked = ask(detector, self.classes)
         self._limits = {
@@ -80,19 +81,36 @@ class Predictor:
         """Like `predict_encoded`, from the same images as they are for each caption."""
         if not per_caption or not per_caption[0]:
             return []
+        of_each = [self._predict_with(one, per_caption) for one in self.adaptations]
+        return [
+            merged(
+                members,
+                min_score=self._limits["min_score"],
+                max_detections=self._max_detections,
+            )
+            for members in zip(*of_each, strict=True)
+        ]
+
+    def _predict_with(
+        self, adaptation: Adaptation | None, per_caption: Sequence[Sequence[EncodedImage]]
+    ) -> list[Prediction]:
         parts = [
-            self._candidates(images, asked)
+            self._candidates(images, asked, adaptation)
             for asked, images in zip(self._asked, per_caption, strict=True)
         ]
         scores = torch.cat([part[0] for part in parts], dim=1)  # [B, K of all captions, C]
         boxes = torch.cat([part[1] for part in parts], dim=1)
+        # What the other members do not find must not be lost before the scores are averaged.
+        limits = {**self._limits, "min_score": self._limits["min_score"] / len(self.adaptations)}
         return [
-            to_prediction(s, b, image.size_wh, max_detections=self._max_detections, **self._limits)
+            to_prediction(s, b, image.size_wh, max_detections=self._max_detections, **limits)
             for s, b, image in zip(scores, boxes, per_caption[0], strict=True)
         ]
 
-    def _candidates(self, images: Sequence[EncodedImage], asked: Asked) -> tuple[Tensor, Tensor]:
-        output = self.detector.detect(images, asked.text, self.adaptation)
+    def _candidates(
+        self, images: Sequence[EncodedImage], asked: Asked, adaptation: Adaptation | None
+    ) -> tuple[Tensor, Tensor]:
+        output = self.detector.detect(images, asked.text, adaptation)
         scores, boxes = self.detector.candidates(output, asked.text.caption)
         columns = torch.tensor(asked.places, device=scores.device)
         return among_all(scores, columns, len(self.classes)), boxes

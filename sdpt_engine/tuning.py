@@ -1,4 +1,4 @@
-"""Prompt tuning: a frozen detector, a few labelled images, and the one thing that trains, Z."""
+"""Prompt tuning: a frozen detector, a few labelled images, and the one thing that trains, Z; or several of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 from sdpt_engine.adaptation import num_trained
 from sdpt_engine.asking import ask
+from sdpt_engine.availability import SHIPPED_PX
 from sdpt_engine.bundle import PromptBundle
-from sdpt_engine.checkpoint import CHECKPOINT_NAME
+from sdpt_engine.checkpoint import CHECKPOINT_NAME, checkpoint_name
 from sdpt_engine.data import ViewCache
+from sdpt_engine.ensemble import merged
 from sdpt_engine.errors import InvalidExampleError
-from sdpt_engine.fitting import Fit, Look, Material
+from sdpt_engine.fitting import EVAL_MIN_SCORE, EVAL_MOST, Fit, Look, Material
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.prompt import PromptSet, prompted_layers
 from sdpt_engine.thresholds import thresholds_by_class
@@ -36,6 +38,9 @@ from sdpt_engine.views import view_pool
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
 
+PROMPTS_OF_SHIPPED = 2
+_SEED_APART = 10_007  # the prompts of one seed share none with those of the next
+
 OnBegin = Callable[[int, int, Metrics], None]
 OnStep = Callable[[StepReport], None]
 
@@ -50,7 +55,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
-    """The best prompt seen, and what it is worth on the held-out examples beside two references."""
+    """The best prompts seen, and what they are worth on the held-out examples beside two references."""
 
     bundle: PromptBundle
     zero_shot: Metrics
@@ -152,12 +157,18 @@ class _Job:
         described = json.dumps([detector.digest, self.train_digest, dataclasses.asdict(config)])
         self.run_digest = hashlib.sha256(described.encode()).hexdigest()
 
-    def new_prompts(self) -> PromptSet:
+    @property
+    def num_prompts(self) -> int:
+        if self.config.num_prompts is not None:
+            return self.config.num_prompts
+        return PROMPTS_OF_SHIPPED if self.detector.name in SHIPPED_PX else 1
+
+    def _new_prompts(self, seed: int) -> PromptSet:
         prompts = PromptSet(
             self.detector.fusion_sites(),
             [item.id for item in self.categories],
             self.config.prompt,
-            seed=self.config.seed,
+            seed=seed,
         )
         return prompts.to(self.detector.device)
 
@@ -175,14 +186,17 @@ class _Job:
         material: Material,
         *,
         name: str,
+        member: int = 0,
         stop_at: int | None = None,
         keeps_looks: bool = False,
     ) -> Fit:
+        """The run of one of several prompts, which differ in what they start from and in what order they learn."""
+        config = dataclasses.replace(self.config, seed=self.config.seed + member * _SEED_APART)
         return Fit(
             self.detector,
-            self.new_prompts(),
+            self._new_prompts(config.seed),
             material,
-            self.config,
+            config,
             run_digest=self.run_digest,
             checkpoint=None if self.folder is None else self.folder / name,
             stop_at=stop_at,
@@ -192,20 +206,35 @@ class _Job:
 
 def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
     material = Material(job.train_views, job.val_views, job.val, job.categories)
-    fit = job.fit(material, name=CHECKPOINT_NAME)
-    best = watch.run(fit)
-    fit.adaptation.load_learnt_tensors(best.tensors)
-    predictions = fit.predict(job.val_views, fit.adaptation)
-    judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
-    figures = _Figures(fit.progress.zero_shot, fit.progress.looks[0].metrics, best.metrics)
+    fits = [
+        job.fit(material, name=checkpoint_name(member), member=member)
+        for member in range(job.num_prompts)
+    ]
+    best = [watch.run(fit, part=n, num_parts=len(fits)) for n, fit in enumerate(fits)]
+    learnt = [look for look in best if look.step > 0] or best[:1]
+    judged = _judged_by_val(job, fits[0], learnt)
+    start = fits[0].progress
+    tuned = measured(judged, job.categories)
     return _result(
         job,
-        best,
+        learnt,
         judged,
-        figures,
-        trained=num_trained(fit.adaptation),
-        seconds=fit.progress.seconds,
-        steps=fit.progress.step,
+        _Figures(start.zero_shot, start.looks[0].metrics, tuned),
+        trained=num_trained(fits[0].adaptation) * len(learnt),
+        seconds=sum(fit.progress.seconds for fit in fits),
+        steps=max(fit.progress.step for fit in fits),
+    )
+
+
+def _judged_by_val(job: _Job, fit: Fit, learnt: Sequence[Look]) -> tuple[Judged, ...]:
+    """What the prompts of these looks find together on the held-out images."""
+    of_each = []
+    for look in learnt:
+        fit.adaptation.load_learnt_tensors(look.tensors)
+        of_each.append(fit.predict(job.val_views, fit.adaptation))
+    return tuple(
+        Judged(example, merged(found, min_score=EVAL_MIN_SCORE, max_detections=EVAL_MOST))
+        for example, *found in zip(job.val, *of_each, strict=True)
     )
 
 
@@ -232,7 +261,7 @@ def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
     seconds = sum(fit.progress.seconds for fit in (*fits, whole))
     return _result(
         job,
-        last,
+        [last],
         tuple(judged),
         figures,
         trained=num_trained(whole.adaptation),
@@ -280,7 +309,7 @@ class _Figures:
 
 def _result(
     job: _Job,
-    best: Look,
+    best: Sequence[Look],
     judged: tuple[Judged, ...],
     figures: _Figures,
     *,
@@ -293,17 +322,18 @@ def _result(
         [pair.example for pair in judged],
         job.categories,
     )
+    best_step = max(look.step for look in best)
     bundle = PromptBundle(
         backbone=job.detector.name,
         backbone_digest=job.detector.digest,
         categories=job.categories,
-        tensors=best.tensors,
+        prompts=tuple(look.tensors for look in best),
         thresholds={class_id: limit.score for class_id, limit in by_class.items()},
         config=dataclasses.asdict(job.config),
         metrics={
             **dataclasses.asdict(figures),
             "thresholds": {str(key): dataclasses.asdict(v) for key, v in by_class.items()},
-            "best_step": best.step,
+            "best_step": best_step,
         },
         train_digest=job.train_digest,
         created_at=datetime.now(UTC),
@@ -314,7 +344,7 @@ def _result(
         step0=figures.step0,
         tuned=figures.tuned,
         judged=judged,
-        best_step=best.step,
+        best_step=best_step,
         steps=steps,
         seconds=seconds,
         trainable_parameters=trained,

@@ -183,8 +183,13 @@ class TuneConfig:
     """Looks without a better held-out AP before tuning stops early."""
     gradient_clip: float = 1.0
     """Largest norm of the gradient."""
+    averaging: float = 0.985
+    """A prompt is the mean of what it was step by step: each weighs this much of the next. 0: the last one alone."""
     num_zooms: int = 0
     """Views of each image at other scales, besides the plain and the mirrored one."""
+    num_prompts: int | None = None
+    """Prompts that learn the same by other chances, whose findings are merged, where images are held out. None: two in
+    a detector that ships, which is small and quick; one in any other."""
     num_folds: int = 3
     """With fewer than six images and none held out, parts by which they judge each other; 0 or 1: never."""
     seed: int = 0
@@ -196,6 +201,12 @@ class TuneConfig:
                 raise InvalidExampleError(
                     f"{name} must be at least {least}, found {getattr(self, name)}."
                 )
+        if self.num_prompts is not None and self.num_prompts < 1:
+            raise InvalidExampleError(f"num_prompts must be at least 1, found {self.num_prompts}.")
+        if not 0.0 <= self.averaging <= 1.0:
+            raise InvalidExampleError(
+                f"averaging must lie between 0 and 1, found {self.averaging}."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ class _Bench:
         fit.run(on_begin=began, on_step=stepped)
         if not method.enters_late:
             self.train.adopt(views, chosen)
+        adaptation.load_learnt_tensors(fit.best.tensors)
         metrics = self._judge(fit, adaptation)
         trained = sum(p.numel() for p in fit.parameters)
         return self._row(cell, chosen, metrics, step0, trained, seconds, adaptation)

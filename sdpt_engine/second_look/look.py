@@ -19,6 +19,7 @@ MOST_TIGHTENED = 40  # boxes of an image, surest first: a look costs some millis
 _ONE_BOX_IOU = 0.9  # proposals that overlap by more are one box with several names
 _UNASKED_SCORE = 0.01  # of a class that the detector does not propose for a box
 _LEAST_CHANCE = 0.1  # from which such a class is proposed all the same
+_BLUR = 1 / 30  # of a cut-out's side: edges that are unclear by so much are seen a third as surely
 
 Scores = NDArray[np.float32]
 
@@ -50,8 +51,10 @@ class SecondLook:
     ) -> Prediction:
         """The same boxes, the surest `MOST_TIGHTENED` with tighter edges, all with the scores of both looks.
 
-        What came to lie on a surer one of its class is gone. Only of its class: two classes that fight for one object
-        now lie on it both, and the surer may be wrong.
+        Once edges were looked for, a score is its geometric mean with how surely they are seen: a part of an object
+        looks like the object, and has no edges. `min_score` is for the score before that. What came to lie on a surer
+        one of its class is gone. Only of its class: two classes that fight for one object now lie on it both, and the
+        surer may be wrong.
         """
         owners = one_box_each(prediction.boxes)
         first = np.unique(owners)
@@ -59,13 +62,21 @@ class SecondLook:
         scores = np.zeros((len(first), len(self._class_ids)), np.float32)
         rows = np.searchsorted(first, owners)
         np.maximum.at(scores, (rows, prediction.labels), prediction.scores)
-        if self._edges is not None:
+        surely = np.ones(len(boxes), np.float32)
+        if self._edges is not None and len(boxes):
             surest = boxes[:MOST_TIGHTENED]
-            boxes[:MOST_TIGHTENED] = self._edges.tighten(pixels, surest)
+            tight, unclear = self._edges.look(pixels, surest)
+            seen = how_surely_seen(surest, tight, unclear)
+            boxes[:MOST_TIGHTENED] = tight
+            surely = np.full(len(boxes), seen.min(), np.float32)
+            surely[:MOST_TIGHTENED] = seen
         if self._namer is not None:
             chances = self._in_order(self._namer.chances(pixels, boxes), self._namer.class_ids)
             scores = of_both_looks(scores, chances)
-        return _ranked(boxes, scores, prediction.size_wh, min_score, max_detections, nms_iou)
+        scores = np.where(scores >= min_score, scores, 0.0)
+        if self._edges is not None:
+            scores = np.sqrt(scores * surely[:, None])
+        return _ranked(boxes, scores, prediction.size_wh, max_detections, nms_iou)
 
     def _in_order(self, chances: Chances, known: Sequence[int]) -> Chances:
         """Columns as the labels are numbered, nan for a class that the namer does not know. [N, K + 1] to [N, C]."""
@@ -87,6 +98,16 @@ def one_box_each(boxes: Boxes) -> NDArray[np.int64]:
     return owners
 
 
+def how_surely_seen(found: Boxes, tight: Boxes, unclear: Scores) -> Scores:
+    """How surely the four edges of each box are seen, 0..1: what was right hardly moves, and its edges are clear.
+
+    Boxes [N, 4] before and after they were tightened, and `unclear` [N] as `EdgeFinder.look` says; to [N].
+    """
+    stayed = overlaps(found, tight).diagonal()
+    surely: Scores = (stayed**2 * np.exp(-unclear / _BLUR)).astype(np.float32)
+    return surely
+
+
 def of_both_looks(scores: Scores, chances: Chances) -> Scores:
     """The geometric mean of three opinions: the detector's of the class, of any class, the second look's of the class.
 
@@ -104,11 +125,10 @@ def _ranked(
     boxes: Boxes,
     scores: Scores,
     size_wh: tuple[int, int],
-    min_score: float,
     max_detections: int,
     nms_iou: float,
 ) -> Prediction:
-    place, label = np.nonzero((scores >= min_score) & (scores > 0.0))
+    place, label = np.nonzero(scores > 0.0)
     order = np.argsort(-scores[place, label], kind="stable")
     place, label = place[order], label[order]
     corners, labels = torch.from_numpy(boxes[place]), torch.from_numpy(label)

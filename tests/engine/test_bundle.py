@@ -26,7 +26,7 @@ def bundle(tiny_detector: Detector, classes: tuple[ObjectClass, ...]) -> PromptB
         backbone=tiny_detector.name,
         backbone_digest=tiny_detector.digest,
         categories=classes,
-        tensors=make_prompts(tiny_detector, classes, num_tokens=8).learnt_tensors(),
+        prompts=(make_prompts(tiny_detector, classes, num_tokens=8).learnt_tensors(),),
         thresholds={7: 0.25, 3: 0.5},
         config=dataclasses.asdict(TuneConfig(prompt=PromptConfig(num_tokens=8))),
         metrics={"tuned": {"ap": 0.5}},
@@ -38,9 +38,29 @@ def bundle(tiny_detector: Detector, classes: tuple[ObjectClass, ...]) -> PromptB
 def test_saved_bundle_loads_as_it_was(bundle: PromptBundle, tmp_path: Path) -> None:
     loaded = load_bundle(bundle.save(tmp_path / "b"))
     for field in dataclasses.fields(bundle):
-        if field.name != "tensors":
+        if field.name != "prompts":
             assert getattr(loaded, field.name) == getattr(bundle, field.name)
-    assert all(torch.equal(loaded.tensors[name], t) for name, t in bundle.tensors.items())
+    assert all(torch.equal(loaded.prompts[0][name], t) for name, t in bundle.prompts[0].items())
+
+
+def test_each_of_several_prompts_has_a_file(bundle: PromptBundle, tmp_path: Path) -> None:
+    (first,) = bundle.prompts
+    second = {name: tensor + 1 for name, tensor in first.items()}
+    folder = dataclasses.replace(bundle, prompts=(first, second)).save(tmp_path / "b")
+    assert (folder / "prompt-2.safetensors").is_file()
+    again = load_bundle(folder).prompts
+    assert [float(p["presence"]) for p in again] == [float(first["presence"] + n) for n in (0, 1)]
+    (folder / "prompt-2.safetensors").unlink()
+    with pytest.raises(BundleDamagedError, match=r"prompt-2\.safetensors"):
+        load_bundle(folder)
+
+
+def test_bundle_of_an_earlier_format_has_one_prompt(bundle: PromptBundle, tmp_path: Path) -> None:
+    folder = dataclasses.replace(bundle, format_version=2).save(tmp_path / "b")
+    manifest = json.loads((folder / "bundle.json").read_text())
+    del manifest["num_prompts"]
+    (folder / "bundle.json").write_text(json.dumps(manifest))
+    assert len(load_bundle(folder).prompts) == 1
 
 
 def test_file_holds_the_learnt_tensors_and_nothing_else(
@@ -66,7 +86,7 @@ def test_loaded_prompt_acts_like_the_live_one(
     tmp_path: Path,
 ) -> None:
     live = make_prompts(tiny_detector, classes, num_tokens=8)
-    loaded = load_bundle(bundle.save(tmp_path / "b")).prompts_for(tiny_detector)
+    (loaded,) = load_bundle(bundle.save(tmp_path / "b")).prompts_for(tiny_detector)
     for layer in (0, 1):
         mine, theirs = loaded.layer(layer), live.layer(layer)
         assert mine is not None

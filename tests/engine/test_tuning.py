@@ -36,7 +36,7 @@ from sdpt_engine.types import (
 )
 
 FEW = PromptConfig(num_tokens=4)
-QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, prompt=FEW)
+QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, num_prompts=1, prompt=FEW)
 Run = Callable[..., TuneResult]
 
 
@@ -92,8 +92,11 @@ def folded(nano: Detector, smears: Smears) -> Reported:
 
 
 def same_tensors(left: TuneResult, right: TuneResult) -> bool:
-    mine, theirs = left.bundle.tensors, right.bundle.tensors
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
+    pairs = zip(left.bundle.prompts, right.bundle.prompts, strict=True)
+    return all(
+        mine.keys() == theirs.keys() and all(torch.equal(mine[n], theirs[n]) for n in mine)
+        for mine, theirs in pairs
+    )
 
 
 def stop_after(num_steps: int) -> Callable[[], bool]:
@@ -107,6 +110,34 @@ def test_tuning_lowers_the_loss_and_beats_zero_shot(run: Run) -> None:
     result = run(config, on_step=lambda report: losses.append(report.loss))
     assert np.mean(losses[-4:]) < np.mean(losses[:4])
     assert result.tuned.ap > result.zero_shot.ap
+
+
+def test_prompts_of_other_chances_find_more_together_in_a_detector_that_ships(
+    run: Run, whole: TuneResult, nano: Detector, smears: Smears
+) -> None:
+    steps: list[int] = []
+    config = dataclasses.replace(QUICK, num_prompts=None)
+    result = run(config, on_step=lambda report: steps.append(report.step))
+    first, second = result.bundle.prompts
+    assert all(torch.equal(first[name], tensor) for name, tensor in whole.bundle.prompts[0].items())
+    assert not torch.equal(first["layers.0.anchored"], second["layers.0.anchored"])
+    assert steps == list(range(1, 2 * QUICK.steps + 1))
+    assert result.trainable_parameters == 2 * whole.trainable_parameters
+    paths = [example.image_path for example in smears.val]
+    found = Predictor(nano, smears.categories, result.bundle, min_score=0.01).predict(paths)
+    for mine, pair in zip(found, result.judged, strict=True):
+        assert np.allclose(mine.boxes, pair.prediction.boxes, atol=0.1)
+        assert np.allclose(mine.scores, pair.prediction.scores, atol=1e-3)
+
+
+def test_killed_run_of_two_prompts_goes_on_in_the_second(run: Run, tmp_path: Path) -> None:
+    two = dataclasses.replace(QUICK, num_prompts=2)
+    with pytest.raises(TuneInterrupted):
+        run(two, checkpoint_dir=tmp_path, should_stop=stop_after(9))
+    steps: list[int] = []
+    resumed = run(two, checkpoint_dir=tmp_path, on_step=lambda report: steps.append(report.step))
+    assert steps[0] > QUICK.steps
+    assert same_tensors(resumed, run(two))
 
 
 def test_every_step_is_reported_and_held_out_figures_on_time(run: Run) -> None:
@@ -172,7 +203,7 @@ def test_infinite_rate_ends_in_a_clear_error_and_keeps_the_checkpoint(
 def test_only_the_prompt_trains(run: Run, nano: Detector) -> None:
     before = nano.digest, [s.attention.state_dict() for s in nano.fusion_sites()]
     result = run()
-    sizes = [t.numel() for name, t in result.bundle.tensors.items() if name != "presence"]
+    sizes = [t.numel() for name, t in result.bundle.prompts[0].items() if name != "presence"]
     assert result.trainable_parameters == sum(sizes) == 3 * (4 + 3) * 256
     for old, site in zip(before[1], nano.fusion_sites(), strict=True):
         assert all(torch.equal(old[k], v) for k, v in site.attention.state_dict().items())
@@ -253,7 +284,7 @@ def test_boxes_of_one_class_only_can_be_learnt_from(nano: Detector, smears: Smea
         )
     result = tune(nano, train, smears.val, QUICK, categories=smears.categories)
     assert result.steps == 6
-    assert all(torch.isfinite(tensor).all() for tensor in result.bundle.tensors.values())
+    assert all(torch.isfinite(tensor).all() for tensor in result.bundle.prompts[0].values())
 
 
 def test_tuning_on_two_captions_reaches_the_classes_of_both(
@@ -262,7 +293,7 @@ def test_tuning_on_two_captions_reaches_the_classes_of_both(
     monkeypatch.setattr(nano.model.config, "max_text_len", 8)
     assert len(nano.captions(smears.categories)) > 1
     result = tune(nano, smears.train, smears.val, QUICK, categories=smears.categories)
-    anchored = result.bundle.tensors["layers.0.anchored"]
+    anchored = result.bundle.prompts[0]["layers.0.anchored"]
     assert (anchored.abs().amax(1) > 0).all()
 
 

@@ -71,7 +71,7 @@ def test_a_prompt_of_glip_is_refused_by_another_detector(
 
 
 def same(left: TuneResult, right: TuneResult) -> bool:
-    mine, theirs = left.bundle.tensors, right.bundle.tensors
+    (mine,), (theirs,) = left.bundle.prompts, right.bundle.prompts
     return all(np.array_equal(mine[name].numpy(), theirs[name].numpy()) for name in mine)
 
 
@@ -93,7 +93,7 @@ def test_tuning_later_layers_only_starts_from_kept_states(
 ) -> None:
     config = dataclasses.replace(QUICK, prompt=PromptConfig(layers="last-1", init="data"))
     result = tune(detector, scenes.train[:3], [], config, categories=CLASSES)
-    assert set(result.bundle.tensors) == {"layers.1.shared", "layers.1.anchored", "presence"}
+    assert set(result.bundle.prompts[0]) == {"layers.1.shared", "layers.1.anchored", "presence"}
     assert result.steps == QUICK.steps
 
 

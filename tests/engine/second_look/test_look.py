@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,13 @@ import torch
 from sdpt_engine.boxes import iou_xyxy
 from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.second_look.encoder import load_encoder
-from sdpt_engine.second_look.look import MOST_TIGHTENED, SecondLook, of_both_looks, one_box_each
+from sdpt_engine.second_look.look import (
+    MOST_TIGHTENED,
+    SecondLook,
+    how_surely_seen,
+    of_both_looks,
+    one_box_each,
+)
 from sdpt_engine.second_look.names.namer import NUM_FEATURES, Namer
 from sdpt_engine.types import Prediction
 from tests.engine.second_look.scenes import SIZE_WH, discs
@@ -38,8 +46,27 @@ def test_two_loose_boxes_of_one_disc_become_one() -> None:
     boxes = np.concatenate((shifted, true + np.array([[14, -8, 14, -8]], np.float32)))
     found = Prediction(boxes, np.array([0.9, 0.6], np.float32), np.zeros(2, np.int64), SIZE_WH)
     seen_again = _edges().again(pixels, found)
-    assert seen_again.scores.tolist() == [pytest.approx(0.9)]
+    assert len(seen_again.boxes) == 1
     assert iou_xyxy(torch.from_numpy(seen_again.boxes), torch.from_numpy(true)).item() > 0.85
+
+
+def test_a_part_of_a_disc_is_less_sure_than_the_whole_whatever_the_detector_says() -> None:
+    pixels, true = discs(3, number=1)
+    x1, y1, x2, y2 = true[0].tolist()
+    part = np.array([[x1 + 0.35 * (x2 - x1), y1, x2, y1 + 0.6 * (y2 - y1)]], np.float32)
+    scores = np.array([0.5, 0.4], np.float32)
+    found = Prediction(np.concatenate((part, true)), scores, np.arange(2), SIZE_WH)
+    seen_again = _edges(2).again(pixels, found)
+    assert seen_again.labels.tolist() == [1, 0]
+    assert seen_again.scores[0] > 1.2 * seen_again.scores[1]
+
+
+def test_edges_are_surely_seen_where_they_are_clear_and_hardly_move() -> None:
+    found = np.array([[0, 0, 10, 10]] * 3, np.float32)
+    tight = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 5, 10]], np.float32)
+    unclear = np.array([0.0, 0.1, 0.0], np.float32)
+    expected = [1.0, math.exp(-3), 0.25]
+    assert how_surely_seen(found, tight, unclear).tolist() == pytest.approx(expected)
 
 
 def test_two_classes_that_fight_for_one_disc_both_stay() -> None:
