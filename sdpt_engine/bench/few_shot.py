@@ -126,6 +126,7 @@ class _Bench:
         config = TuneConfig(
             steps=self.plan.steps if method.is_trained else 0,
             eval_every=self.plan.steps,
+            averaging=0.0,  # each method as it was published
             seed=cell.seed,
         )
         views = self.train.subset(chosen) if chosen else self.none
@@ -148,7 +149,6 @@ class _Bench:
         fit.run(on_begin=began, on_step=stepped)
         if not method.enters_late:
             self.train.adopt(views, chosen)
-        adaptation.load_learnt_tensors(fit.best.tensors)
         metrics = self._judge(fit, adaptation)
         trained = sum(p.numel() for p in fit.parameters)
         return self._row(cell, chosen, metrics, step0, trained, seconds, adaptation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -22,12 +22,13 @@ _LEAST_CHANCE = 0.1  # from which such a class is proposed all the same
 _BLUR = 1 / 30  # of a cut-out's side: edges that are unclear by so much are seen a third as surely
 
 Scores = NDArray[np.float32]
+HowSurely = Callable[[Boxes, Boxes, Scores], Scores]
 
 
 class SecondLook:
     """What looks at found boxes again, for its edges, its names, or both.
 
-    `class_ids` are those of a prediction's labels, in their order.
+    `class_ids` are those of a prediction's labels, in their order; `surely` is `how_surely_seen`, but for measurements.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class SecondLook:
         *,
         edges: EdgeFinder | None = None,
         namer: Namer | None = None,
+        surely: HowSurely | None = None,
     ) -> None:
         self._class_ids = tuple(class_ids)
         self._edges, self._namer = edges, namer
+        self._surely = surely or how_surely_seen
 
     def again(
         self,
@@ -66,7 +69,7 @@ class SecondLook:
         if self._edges is not None and len(boxes):
             surest = boxes[:MOST_TIGHTENED]
             tight, unclear = self._edges.look(pixels, surest)
-            seen = how_surely_seen(surest, tight, unclear)
+            seen = self._surely(surest, tight, unclear)
             boxes[:MOST_TIGHTENED] = tight
             surely = np.full(len(boxes), seen.min(), np.float32)
             surely[:MOST_TIGHTENED] = seen

@@ -1,9 +1,10 @@
-"""What a second look adds to a tuned prompt: `python -m sdpt_engine.bench.second_look --help`.
+"""What each part of Tune adds: `python -m sdpt_engine.bench.parts_of_tune --help`.
 
-Some images of train.json are labelled; a part of them learns, the others judge what is kept. Then the detector without
-a prompt, with the prompt, with edges on top, and with names on top of these are judged on test.json.
+Some images of train.json are labelled; a part of them learns, the others judge what is kept. Judged on test.json are
+then the detector without a prompt, one prompt as its best step left it, as the mean of its way, two prompts together,
+and on top of these edges, before and after they have a say in the score, and names.
 
-    python -m sdpt_engine.bench.second_look assets/datasets/microcontrollers --images 20
+    python -m sdpt_engine.bench.parts_of_tune assets/datasets/microcontrollers --images 20
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from sdpt_engine.backbones import load_detector
@@ -22,9 +24,12 @@ from sdpt_engine.bench.sets import LabelledSet, labelled_by_person, load_set
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.predictor import Predictor
+from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.second_look.learning import learn_edges, learn_names
-from sdpt_engine.tuning import tune
-from sdpt_engine.types import Metrics, TuneConfig
+from sdpt_engine.second_look.look import HowSurely, SecondLook
+from sdpt_engine.tuning import TuneResult, tune
+from sdpt_engine.types import Boxes, Metrics, Scores, TuneConfig
 
 _MIN_SCORE = 0.01  # as the app judges
 
@@ -43,18 +48,36 @@ class Looked:
 def measure(
     detector: Detector, labelled: LabelledSet, *, num_images: int, config: TuneConfig
 ) -> Iterator[Looked]:
-    """Zero-shot, the prompt, edges on top, names on top of both; each as soon as it is known."""
+    """One way after the other, each as soon as it is known."""
+
+    def tuned(**chosen: float) -> tuple[TuneResult, float]:
+        started = time.perf_counter()
+        settings = replace(config, **chosen)  # type: ignore[arg-type]
+        result = tune(detector, train, held_out, settings, categories=labelled.classes)
+        return result, time.perf_counter() - started
+
     train, held_out = labelled_by_person(labelled, num_images=num_images, seed=config.seed)
     yield _judged(detector, labelled, "zero-shot", None, 0.0)
-    started = time.perf_counter()
-    result = tune(detector, train, held_out, config, categories=labelled.classes)
-    yield _judged(detector, labelled, "prompt", result.bundle, time.perf_counter() - started)
+    for way, chosen in (
+        ("one prompt, a step of it", {"num_prompts": 1, "averaging": 0.0}),
+        ("one prompt, the mean of its way", {"num_prompts": 1}),
+        ("two prompts", {"num_prompts": 2}),
+    ):
+        result, seconds = tuned(**chosen)
+        yield _judged(detector, labelled, way, result.bundle, seconds)
     started = time.perf_counter()
     result = learn_edges(detector, result, train, most_steps=config.steps, seed=config.seed)
-    yield _judged(detector, labelled, "and edges", result.bundle, time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    yield _judged(detector, labelled, "and edges", result.bundle, seconds, surely=_all_alike)
+    yield _judged(detector, labelled, "edges in the score", result.bundle, 0.0)
     started = time.perf_counter()
     result = learn_names(detector, result, train, seed=config.seed)
     yield _judged(detector, labelled, "and names", result.bundle, time.perf_counter() - started)
+
+
+def _all_alike(boxes: Boxes, _tight: Boxes, _unclear: Scores) -> Scores:
+    """No edge says anything of a score; the order of the scores is what it was without it."""
+    return np.ones(len(boxes), np.float32)
 
 
 def _judged(
@@ -63,8 +86,14 @@ def _judged(
     way: str,
     bundle: PromptBundle | None,
     learnt_s: float,
+    *,
+    surely: HowSurely | None = None,
 ) -> Looked:
     predictor = Predictor(detector, labelled.classes, bundle, min_score=_MIN_SCORE)
+    if surely is not None and bundle is not None and bundle.edges is not None:
+        class_ids = [item.id for item in labelled.classes]
+        edges = EdgeFinder(bundle.edges, load_encoder(detector.device))
+        predictor.second_look = SecondLook(class_ids, edges=edges, surely=surely)
     started = time.perf_counter()
     found = [predictor.predict([example.image_path])[0] for example in labelled.test]
     seconds = (time.perf_counter() - started) / len(labelled.test)
