@@ -212,6 +212,8 @@ class _StepReporter:
         payload: dict[str, Any] = {
             "step": report.step,
             "total_steps": report.total_steps,
+            "part": report.part + 1,
+            "num_parts": report.num_parts,
             "loss": report.loss,
             "lr": report.lr,
             "batch_size": report.parts.get("batch_size"),

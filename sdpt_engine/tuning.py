@@ -130,7 +130,11 @@ class _Watch:
         def stepped(report: StepReport) -> None:
             if self.on_step is not None:
                 step, total = report.step + part * self.steps, self.steps * num_parts
-                self.on_step(dataclasses.replace(report, step=step, total_steps=total))
+                self.on_step(
+                    dataclasses.replace(
+                        report, step=step, total_steps=total, part=part, num_parts=num_parts
+                    )
+                )
 
         return fit.run(on_begin=begin, on_step=stepped, should_stop=self.should_stop)
 

@@ -220,6 +220,9 @@ class StepReport:
     lr: float
     seconds: float
     val: Metrics | None = None
+    part: int = 0
+    """Which of `num_parts` runs, from 0: one for each prompt, or for each fold and then for all images."""
+    num_parts: int = 1
 
 
 def _check_boxes(boxes: Boxes, labels: Labels, owner: str) -> None:

@@ -35,7 +35,8 @@ def register(cli: typer.Typer) -> None:
 def tune(
     data: Data,
     steps: Annotated[
-        int | None, typer.Option("--steps", min=1, help="Optimiser steps at the most.")
+        int | None,
+        typer.Option("--steps", min=1, help="Optimiser steps of each prompt, at the most."),
     ] = None,
     tokens: Annotated[
         int | None,

@@ -69,7 +69,9 @@ def _after_step(view: JobView, said: dict[str, Any]) -> JobView:
     scores = tuple(p for p in view.scores if p[0] < step)
     if said["ap50"] is not None:
         scores = (*scores, (step, float(said["ap50"])))
-    return replace(view, losses=losses, scores=scores, eta_s=said["eta_s"], phase="Tuning")
+    part, num_parts = said.get("part", 1), said.get("num_parts", 1)
+    phase = "Tuning" if num_parts == 1 else f"Tuning, part {part} of {num_parts}"
+    return replace(view, losses=losses, scores=scores, eta_s=said["eta_s"], phase=phase)
 
 
 def described(view: JobView, *, has_worker: bool, waiting: NumWaiting | None = None) -> str:

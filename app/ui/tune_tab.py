@@ -123,7 +123,13 @@ def _advanced() -> list[Any]:
     usual = TuneConfig()
     with gr.Accordion("Advanced", open=False, elem_id="tune-advanced"), gr.Row():
         return [
-            gr.Number(usual.steps, label="Steps", precision=0, minimum=1, elem_id="tune-steps"),
+            gr.Number(
+                usual.steps,
+                label="Steps of each prompt",
+                precision=0,
+                minimum=1,
+                elem_id="tune-steps",
+            ),
             gr.Number(usual.prompt.num_tokens, label="Tokens", precision=0, minimum=0, maximum=128),
             gr.Number(usual.seed, label="Seed", precision=0),
             gr.Number(HELD_OUT_FRACTION, label="Held out", minimum=0.05, maximum=0.9, step=0.05),
