@@ -13,7 +13,7 @@ import sdpt_engine
 from app.comparison import Comparison, compare
 from app.convert import example, metrics_json, number_or_none, snapshot_classes
 from app.errors import NotReadyError
-from app.inference import PredictRequest
+from app.inference import DEFAULT_MIN_SCORE, PredictRequest
 from app.job_context import JobContext, JobStopped, job_dir
 from app.learnt import PROMPT_OF_JOBS
 from app.measuring_jobs import keep_judged
@@ -34,7 +34,10 @@ HELD_OUT_FRACTION = 0.3
 
 @dataclass(frozen=True, slots=True)
 class TuneRequest:
-    """None leaves the choice to the engine's defaults. `prelabels`: a new prompt is run on the images left at once."""
+    """None leaves the choice to the engine's defaults.
+
+    `prelabels`: a new prompt is run on the images left at once, for proposals from `min_score` on.
+    """
 
     steps: int | None = None
     num_tokens: int | None = None
@@ -42,6 +45,7 @@ class TuneRequest:
     seed: int = 0
     val_fraction: float = HELD_OUT_FRACTION
     prelabels: bool = False
+    min_score: float = DEFAULT_MIN_SCORE
 
     def __post_init__(self) -> None:
         if not 0.0 < self.val_fraction < 1.0:
@@ -49,7 +53,12 @@ class TuneRequest:
                 f"The held-out fraction must lie between 0 and 1; found {self.val_fraction}. "
                 f"{HELD_OUT_FRACTION} is a good choice."
             )
+        self.prelabelling()
         self.config()
+
+    def prelabelling(self) -> PredictRequest:
+        """What follows the tuning. Raises SettingsError for a score that is none."""
+        return PredictRequest(min_score=self.min_score)
 
     def config(self) -> TuneConfig:
         """Raises InvalidExampleError for numbers that make no sense."""
@@ -99,7 +108,8 @@ def run_tune(context: JobContext) -> Job:
     if not request.is_plain:
         result = _with_second_look(context, detector, result, train, config)
     comparison = compare(context.workspace, detector, result, classes=classes)
-    return _finish(context, detector, comparison, skipped, prelabels=request.prelabels)
+    following = request.prelabelling() if request.prelabels else None
+    return _finish(context, detector, comparison, skipped, prelabelling=following)
 
 
 def _readable(
@@ -231,7 +241,7 @@ def _finish(
     comparison: Comparison,
     skipped: Sequence[dict[str, str]],
     *,
-    prelabels: bool,
+    prelabelling: PredictRequest | None,
 ) -> Job:
     """Files first, then bundle, adoption, the job that follows and the end of this one in one transaction."""
     job, at, result = context.claim.job, datetime.now(UTC), comparison.result
@@ -272,8 +282,8 @@ def _finish(
         following = None
         if comparison.is_better:
             bundles.adopt(tx, bundle.id, at)
-            if prelabels:
-                following = jobs.enqueue(tx, JobKind.PREDICT, asdict(PredictRequest()), at).id
+            if prelabelling is not None:
+                following = jobs.enqueue(tx, JobKind.PREDICT, asdict(prelabelling), at).id
         document: dict[str, Any] = {
             "bundle": bundle.id,
             "bundle_name": bundle.name,

@@ -88,13 +88,16 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     )
 
     @telling
-    def on_tune(prelabels: bool, steps: float, tokens: float, seed: float, share: float) -> None:
+    def on_tune(
+        prelabels: bool, least: float, steps: float, tokens: float, seed: float, share: float
+    ) -> None:
         request = TuneRequest(
             steps=int(steps),
             num_tokens=int(tokens),
             seed=int(seed),
             val_fraction=float(share),
             prelabels=prelabels,
+            min_score=float(least),
         )
         enqueue_tune(workspace, request, datetime.now(UTC))
 
@@ -111,7 +114,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
             adopt_bundle(workspace, int(which), datetime.now(UTC))
         return _bundle_table(workspace), gr.update(choices=_choices(workspace))
 
-    start.click(on_tune, [then, *numbers])
+    start.click(on_tune, [then, floor, *numbers])
     prelabel.click(on_prelabel, [chosen, floor])
     adopt.click(on_adopt, chosen, [table, chosen])
     cancel.click(telling(lambda: _cancel(workspace, JobKind.TUNE)))

@@ -23,7 +23,7 @@ from app.snapshot import collect_labelled
 from app.tuning import TuneRequest, enqueue_tune
 from app.workspace import Workspace, open_workspace
 from sdpt_engine.types import Prediction, TuneConfig
-from storage import bundles, categories, images, predictions
+from storage import bundles, categories, images, jobs, predictions
 from storage.boxes import intersection_over_union
 from storage.types import BundleKind
 from tests.app.blood_cells import now
@@ -84,7 +84,8 @@ def test_who_draws_wide_margins_is_not_given_tight_boxes(tmp_path: Path) -> None
 
 def test_a_tune_learns_names_and_the_pre_labelling_that_follows_gives_them(tmp_path: Path) -> None:
     with _labelled_discs_and_tiles(tmp_path) as workspace:
-        job = enqueue_tune(workspace, TuneRequest(steps=1, prelabels=True), now())
+        request = TuneRequest(steps=1, prelabels=True, min_score=0.1)
+        job = enqueue_tune(workspace, request, now())
         result = result_of(follow(workspace, job.id, device="cpu", on_progress=ignore_progress))
         assert "the class of each box" in result["reason"]
         assert list(workspace.state_dir.glob("bundles/*/names.safetensors"))
@@ -94,6 +95,7 @@ def test_a_tune_learns_names_and_the_pre_labelling_that_follows_gives_them(tmp_p
             names = {c.id: c.name for c in categories.list_all(tx)}
             (left,) = (i for i in images.list_all(tx) if i.reviewed_at is None)
             found = predictions.for_image(tx, left.id, bundle_id=result["bundle"])
+            assert jobs.get(tx, following).spec["min_score"] == 0.1
         _, boxes, labels = discs_and_tiles(NUM_OF_TWO)
         for box, label in zip(boxes.tolist(), labels, strict=True):
             best = next(p for p in found if intersection_over_union(p.box, tuple(box)) > 0.5)
