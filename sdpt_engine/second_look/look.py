@@ -55,9 +55,9 @@ class SecondLook:
         """The same boxes, the surest `MOST_TIGHTENED` with tighter edges, all with the scores of both looks.
 
         Once edges were looked for, a score is its geometric mean with how surely they are seen: a part of an object
-        looks like the object, and has no edges. `min_score` is for the score before that. What came to lie on a surer
-        one of its class is gone. Only of its class: two classes that fight for one object now lie on it both, and the
-        surer may be wrong.
+        looks like the object, and has no edges. `min_score` holds before and after that. What came to lie on a surer one
+        of its class is gone. Only of its class: two classes that fight for one object now lie on it both, and the surer
+        may be wrong.
         """
         owners = one_box_each(prediction.boxes)
         first = np.unique(owners)
@@ -79,7 +79,7 @@ class SecondLook:
         scores = np.where(scores >= min_score, scores, 0.0)
         if self._edges is not None:
             scores = np.sqrt(scores * surely[:, None])
-        return _ranked(boxes, scores, prediction.size_wh, max_detections, nms_iou)
+        return _ranked(boxes, scores, prediction.size_wh, min_score, max_detections, nms_iou)
 
     def _in_order(self, chances: Chances, known: Sequence[int]) -> Chances:
         """Columns as the labels are numbered, nan for a class that the namer does not know. [N, K + 1] to [N, C]."""
@@ -128,10 +128,11 @@ def _ranked(
     boxes: Boxes,
     scores: Scores,
     size_wh: tuple[int, int],
+    min_score: float,
     max_detections: int,
     nms_iou: float,
 ) -> Prediction:
-    place, label = np.nonzero(scores > 0.0)
+    place, label = np.nonzero((scores >= min_score) & (scores > 0.0))
     order = np.argsort(-scores[place, label], kind="stable")
     place, label = place[order], label[order]
     corners, labels = torch.from_numpy(boxes[place]), torch.from_numpy(label)
