@@ -55,9 +55,9 @@ class SecondLook:
         """The same boxes, the surest `MOST_TIGHTENED` with tighter edges, all with the scores of both looks.
 
         Once edges were looked for, a score is its geometric mean with how surely they are seen: a part of an object
-        looks like the object, and has no edges. `min_score` holds before and after that. What came to lie on a surer one
-        of its class is gone. Only of its class: two classes that fight for one object now lie on it both, and the surer
-        may be wrong.
+        looks like the object, and has no edges. `min_score` holds before and after that. What came to lie on a surer
+        one of its class is gone. Only of its class: two classes that fight for one object now lie on it both, and the
+        surer may be wrong.
         """
         owners = one_box_each(prediction.boxes)
         first = np.unique(owners)
