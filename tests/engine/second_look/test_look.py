@@ -65,7 +65,7 @@ def test_edges_are_surely_seen_where_they_are_clear_and_hardly_move() -> None:
     found = np.array([[0, 0, 10, 10]] * 3, np.float32)
     tight = np.array([[0, 0, 10, 10], [0, 0, 10, 10], [0, 0, 5, 10]], np.float32)
     unclear = np.array([0.0, 0.1, 0.0], np.float32)
-    expected = [1.0, math.exp(-3), 0.25]
+    expected = [1.0, math.exp(-4), 0.0625]
     assert how_surely_seen(found, tight, unclear).tolist() == pytest.approx(expected)
 
 
