@@ -66,8 +66,8 @@ class TuneRequest:
         if self.steps is not None:
             chosen = replace(chosen, steps=self.steps)
         if self.is_plain:
-            chosen = replace(chosen, num_prompts=1)
-        prompt = PLAIN_PROMPT if self.is_plain else chosen.prompt
+            chosen = replace(chosen, num_prompts=1, prompt=PLAIN_PROMPT)
+        prompt = chosen.prompt
         if self.num_tokens is not None:
             prompt = replace(prompt, num_tokens=self.num_tokens)
         return replace(chosen, prompt=prompt)

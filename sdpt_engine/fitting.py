@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 EVAL_BATCH = 4
 EVAL_MIN_SCORE = 0.01
-EVAL_MOST = 100
 NOTHING_MEASURED = Metrics(math.nan, math.nan, {}, 0)
 
 
@@ -109,9 +108,7 @@ class Fit:
         self.keeps_looks = keeps_looks
         self.eval_batch = EVAL_BATCH
         self.pool = view_pool(config.num_zooms, seed=config.seed)
-        self.predictor = Predictor(
-            detector, material.categories, min_score=EVAL_MIN_SCORE, max_detections=EVAL_MOST
-        )
+        self.predictor = Predictor(detector, material.categories, min_score=EVAL_MIN_SCORE)
         self.groups = adaptation.parameter_groups()
         self.parameters = [p for group in self.groups for p in group["params"]]
         self.mean = RunningMean(self.parameters, config.averaging)
@@ -361,9 +358,9 @@ class Fit:
         names = [item.name for item in self.material.categories]
         return evaluate(self.predict(self.material.held_out, adaptation), truth, names)
 
-    def predict(self, cache: ViewCache, adaptation: Adaptation | None) -> list[Prediction]:
-        """Proposals on the plain views of `cache`, in its order."""
-        self.predictor.adaptations = (adaptation,)
+    def predict(self, cache: ViewCache, *adaptations: Adaptation | None) -> list[Prediction]:
+        """What they propose together on the plain views of `cache`, in its order."""
+        self.predictor.adaptations = adaptations
 
         def proposed(views: Sequence[View]) -> list[Prediction]:
             captions = range(len(cache.asked))

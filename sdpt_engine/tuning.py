@@ -17,9 +17,8 @@ from sdpt_engine.availability import SHIPPED_PX
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.checkpoint import CHECKPOINT_NAME, checkpoint_name
 from sdpt_engine.data import ViewCache
-from sdpt_engine.ensemble import merged
 from sdpt_engine.errors import InvalidExampleError
-from sdpt_engine.fitting import EVAL_MIN_SCORE, EVAL_MOST, Fit, Look, Material
+from sdpt_engine.fitting import Fit, Look, Material
 from sdpt_engine.metrics import evaluate
 from sdpt_engine.prompt import PromptSet, prompted_layers
 from sdpt_engine.thresholds import thresholds_by_class
@@ -214,31 +213,22 @@ def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
         job.fit(material, name=checkpoint_name(member), member=member)
         for member in range(job.num_prompts)
     ]
-    best = [watch.run(fit, part=n, num_parts=len(fits)) for n, fit in enumerate(fits)]
-    learnt = [look for look in best if look.step > 0] or best[:1]
-    judged = _judged_by_val(job, fits[0], learnt)
+    for number, fit in enumerate(fits):
+        best = watch.run(fit, part=number, num_parts=len(fits))
+        fit.adaptation.load_learnt_tensors(best.tensors)
+    learnt = [fit for fit in fits if fit.best.step > 0] or fits[:1]
+    predictions = fits[0].predict(job.val_views, *(fit.adaptation for fit in learnt))
+    judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
     start = fits[0].progress
     tuned = measured(judged, job.categories)
     return _result(
         job,
-        learnt,
+        [fit.best for fit in learnt],
         judged,
         _Figures(start.zero_shot, start.looks[0].metrics, tuned),
         trained=num_trained(fits[0].adaptation) * len(learnt),
         seconds=sum(fit.progress.seconds for fit in fits),
         steps=max(fit.progress.step for fit in fits),
-    )
-
-
-def _judged_by_val(job: _Job, fit: Fit, learnt: Sequence[Look]) -> tuple[Judged, ...]:
-    """What the prompts of these looks find together on the held-out images."""
-    of_each = []
-    for look in learnt:
-        fit.adaptation.load_learnt_tensors(look.tensors)
-        of_each.append(fit.predict(job.val_views, fit.adaptation))
-    return tuple(
-        Judged(example, merged(found, min_score=EVAL_MIN_SCORE, max_detections=EVAL_MOST))
-        for example, *found in zip(job.val, *of_each, strict=True)
     )
 
 

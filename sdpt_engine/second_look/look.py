@@ -13,7 +13,7 @@ from sdpt_engine.boxes import overlaps
 from sdpt_engine.decoding import without_duplicates
 from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.second_look.names.namer import Chances, Namer
-from sdpt_engine.types import Boxes, Pixels, Prediction
+from sdpt_engine.types import Boxes, Pixels, Prediction, Scores
 
 MOST_TIGHTENED = 40  # boxes of an image, surest first: a look costs some milliseconds each
 _ONE_BOX_IOU = 0.9  # proposals that overlap by more are one box with several names
@@ -22,7 +22,6 @@ _LEAST_CHANCE = 0.1  # from which such a class is proposed all the same
 _BLUR = 1 / 40  # of a cut-out's side: edges that are unclear by so much are seen a third as surely
 _STAYED_POWER = 4  # both were chosen on images of two sets that `bench effort` does not use
 
-Scores = NDArray[np.float32]
 HowSurely = Callable[[Boxes, Boxes, Scores], Scores]
 
 
