@@ -44,7 +44,7 @@ def page(workspace: Workspace, category_id: int, *, limit: int = PAGE_SIZE) -> d
     with workspace.database.read() as tx:
         what = required_showing(tx)
         found = waiting(tx, what, category_id=category_id)
-        chances = calibrate(evidence(tx, what.bundle_id))
+        known = calibrate(evidence(tx, what.bundle_id))
         found.sort(key=lambda p: (-p.score, p.id))
         paths = {
             i.id: i.relative_path for i in images.get_many(tx, [p.image_id for p in found[:limit]])
@@ -58,7 +58,11 @@ def page(workspace: Workspace, category_id: int, *, limit: int = PAGE_SIZE) -> d
                 "path": paths[p.image_id],
                 "score": p.score,
                 "chance": round(
-                    1.0 - chances.chances(p.category_id, p.score, is_guess=p.is_guess).wrong, 3
+                    1.0
+                    - known.chances(
+                        p.score, category_id=p.category_id, is_surest=p.is_surest
+                    ).wrong,
+                    3,
                 ),
             }
             for p in found[:limit]

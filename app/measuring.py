@@ -38,27 +38,28 @@ class HeldOut:
 
     def surest(self) -> HeldOut:
         """Only the surest proposal of each image."""
-        found: dict[int, Measured] = {}
-        for item in self.proposals:
-            if item.image_id not in found or item.score > found[item.image_id].score:
-                found[item.image_id] = item
-        return HeldOut(tuple(found.values()), self.num_true)
+        places = self.places_of_surest()
+        return HeldOut(tuple(self.proposals[place] for place in sorted(places)), self.num_true)
 
-    def others(self) -> HeldOut:
-        """All but the surest proposal of each image."""
-        surest = set(self.surest().proposals)
-        return HeldOut(tuple(p for p in self.proposals if p not in surest), self.num_true)
+    def places_of_surest(self) -> frozenset[int]:
+        """Where in `proposals` the surest of each image stand; of equals the first."""
+        found: dict[int, int] = {}
+        for place, item in enumerate(self.proposals):
+            before = found.get(item.image_id)
+            if before is None or item.score > self.proposals[before].score:
+                found[item.image_id] = place
+        return frozenset(found.values())
 
     def shown(
         self, thresholds: Mapping[int, float], surest_from: float | None = None
     ) -> list[Measured]:
         """What a person is shown: a class from its threshold (without one all); the surest of an image from its own."""
-        guesses = [] if surest_from is None else self.surest().proposals
-        guessed = {p for p in guesses if surest_from is not None and p.score >= surest_from}
+        guesses = frozenset() if surest_from is None else self.places_of_surest()
         return [
             p
-            for p in self.proposals
-            if p.score >= thresholds.get(p.category_id, 0.0) or p in guessed
+            for place, p in enumerate(self.proposals)
+            if p.score >= thresholds.get(p.category_id, 0.0)
+            or (surest_from is not None and place in guesses and p.score >= surest_from)
         ]
 
     def __add__(self, other: HeldOut) -> HeldOut:

@@ -7,8 +7,8 @@ otherwise. Judging it costs  r accept + f fix + (1 - r - f) reject  seconds; wit
 object, if there is one:  (r + f) draw.  What it saves is the difference, which is negative where proposals are mostly
 wrong. An image saves what its shown proposals save together; looking at it costs the same either way.
 
-The chances come from held-out images: per class, a logistic curve over the logit of the score (Platt's scaling, with a
-weak pull towards "the score is the chance"), for "found the object at all" and for "box good enough".
+The chances come from images whose truth is known: a logistic curve over the logit of the score (see `calibrating`) for
+"found the object at all", and one for "box good enough".
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from app.calibrating import Curve, fit_curve
-from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut, Measured
+from app.calibrating import Curve, Scored, fit_curve
+from app.measuring import FOUND_IOU, GOOD_IOU, HeldOut
 from storage.types import Box
-
-_LEAST_MEASURED = 10  # with fewer measured proposals of a class, those of all classes speak for it
 
 
 class Order(StrEnum):
@@ -41,7 +39,7 @@ class Order(StrEnum):
 class Proposal(NamedTuple):
     """A proposal that is shown. `box` is xyxy in shares of the image (0..1).
 
-    `is_guess`: shown only as the surest of its image, below the threshold of its class.
+    `is_surest`: of all on its image, whatever its class.
     """
 
     id: int
@@ -49,7 +47,7 @@ class Proposal(NamedTuple):
     category_id: int
     score: float
     box: Box
-    is_guess: bool = False
+    is_surest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +80,18 @@ class Chances:
 class Calibration:
     """Scores into chances. Without any evidence a score counts as the chance of having found the object."""
 
-    pooled: tuple[Curve, Curve] = (Curve(), Curve())
-    by_class: Mapping[int, tuple[Curve, Curve]] = field(default_factory=dict)
-    surest: tuple[Curve, Curve] = (Curve(), Curve())
-    """Of the surest proposal of an image, where all classes count together."""
+    found: Curve = field(default_factory=Curve)
+    good: Curve = field(default_factory=Curve)
 
-    def chances(self, category_id: int, score: float, *, is_guess: bool = False) -> Chances:
-        found, good = self.surest if is_guess else self.by_class.get(category_id, self.pooled)
-        is_found = found.at(score)
-        right = min(is_found, good.at(score))
+    def chances(
+        self, score: float, *, category_id: int | None = None, is_surest: bool = True
+    ) -> Chances:
+        """Of a proposal of this class, or of any; `is_surest` of its image or not."""
+        is_found, is_good = (
+            curve.at(score, category_id=category_id, is_surest=is_surest)
+            for curve in (self.found, self.good)
+        )
+        right = min(is_found, is_good)
         return Chances(right, is_found - right)
 
 
@@ -106,20 +107,16 @@ class Ranked:
 
 def calibrate(held_out: HeldOut) -> Calibration:
     """Learn the chances from proposals whose truth is known."""
-    classes = {p.category_id for p in held_out.proposals}
-    per_class = {c: [p for p in held_out.proposals if p.category_id == c] for c in classes}
-    return Calibration(
-        pooled=curves(held_out.proposals),
-        by_class={c: curves(mine) for c, mine in per_class.items() if len(mine) >= _LEAST_MEASURED},
-        surest=curves(held_out.surest().proposals),
+    surest = held_out.places_of_surest()
+    scored = [
+        Scored(p.category_id, p.score, is_surest=place in surest)
+        for place, p in enumerate(held_out.proposals)
+    ]
+    found, good = (
+        fit_curve(scored, [p.iou >= least for p in held_out.proposals])
+        for least in (FOUND_IOU, GOOD_IOU)
     )
-
-
-def curves(proposals: Sequence[Measured]) -> tuple[Curve, Curve]:
-    """The chance that one of them has found the object at all, and that its box is good enough, by its score."""
-    scores = [p.score for p in proposals]
-    found = fit_curve(scores, [p.iou >= FOUND_IOU for p in proposals])
-    return found, fit_curve(scores, [p.iou >= GOOD_IOU for p in proposals])
+    return Calibration(found, good)
 
 
 def seconds_saved(chances: Chances, costs: Costs) -> float:
@@ -220,13 +217,13 @@ class _Judged:
         self._known: dict[tuple[int, float, bool], tuple[float, float]] = {}
 
     def of(self, proposal: Proposal) -> tuple[float, float]:
-        category_id, score, is_guess = key = (
+        category_id, score, is_surest = key = (
             proposal.category_id,
             round(proposal.score, 3),
-            proposal.is_guess,
+            proposal.is_surest,
         )
         if key not in self._known:
-            chances = self._calibration.chances(category_id, score, is_guess=is_guess)
+            chances = self._calibration.chances(score, category_id=category_id, is_surest=is_surest)
             self._known[key] = (seconds_saved(chances, self._costs), uncertainty(chances))
         return self._known[key]
 

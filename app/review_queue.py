@@ -83,7 +83,7 @@ def waiting(tx: Transaction, what: Showing, *, category_id: int | None = None) -
             p.category_id,
             p.score,
             _shares(p.box, p.size_wh),
-            is_guess=what.is_guess(p.category_id, p.score),
+            is_surest=p.is_surest,
         )
         for p in shown.waiting(tx, what, category_id=category_id)
         if not _is_boxed(p.box, human.get((p.image_id, p.category_id), ()))

@@ -39,7 +39,7 @@ class Showing:
     """What is shown of a bundle. `thresholds` by class id; classes without one show from `otherwise`.
 
     The surest proposal of an image is shown from `surest_from`, where that is lower: something is on most images, and
-    of what may be there it is the likeliest. Then it is a guess.
+    of what may be there it is the likeliest.
     """
 
     bundle_id: int
@@ -52,13 +52,9 @@ class Showing:
         """The score from which a class is shown."""
         return self.thresholds.get(category_id, self.otherwise)
 
-    def is_guess(self, category_id: int, score: float) -> bool:
-        """Whether a proposal that is shown is so only as the surest of its image."""
-        return score < self.threshold(category_id) - _ROUNDING
-
 
 class WaitingProposal(NamedTuple):
-    """A pending proposal with the size of its image in pixels."""
+    """A pending proposal with the size of its image in pixels. `is_surest`: of all that was proposed there."""
 
     id: int
     image_id: int
@@ -66,6 +62,7 @@ class WaitingProposal(NamedTuple):
     score: float
     box: Box
     size_wh: tuple[int, int]
+    is_surest: bool
 
 
 class ShownCount(NamedTuple):
@@ -101,6 +98,7 @@ def waiting(
             PredictionRow.y2,
             ImageRow.width,
             ImageRow.height,
+            PredictionRow.is_surest,
         )
         .join(ImageRow, ImageRow.id == PredictionRow.image_id)
         .where(*_conditions(showing), *_open_images())
@@ -108,8 +106,10 @@ def waiting(
     if category_id is not None:
         statement = statement.where(PredictionRow.category_id == category_id)
     return [
-        WaitingProposal(id_, image, category, score, (x1, y1, x2, y2), (width, height))
-        for id_, image, category, score, x1, y1, x2, y2, width, height in tx.execute(statement)
+        WaitingProposal(id_, image, category, score, (x1, y1, x2, y2), (width, height), is_surest)
+        for id_, image, category, score, x1, y1, x2, y2, width, height, is_surest in tx.execute(
+            statement
+        )
     ]
 
 

@@ -1,10 +1,10 @@
 """A click on an object in, the box around it out, and what else may have been meant.
 
 Boxes of a usual size around the click, smaller ones and larger ones, and what a detector found there are tightened
-until they hardly move. Of the places where they come to rest, the one is best whose edges are clear, whose middle was
-clicked on, whose size is usual, which the detector supports, and which shows the class that is meant. What lies about
-there too is averaged with it: two looks at one edge are better than one. The best of what lies elsewhere is the next
-guess.
+twice. Of the places where that leads, the one is best that hardly moves any more, whose edges are clear, whose middle
+was clicked on, whose size is usual, which the detector supports, and which shows the class that is meant. What lies
+about there too is averaged with it: two looks at one edge are better than one. The best of what lies elsewhere is the
+next guess.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ Worths = NDArray[np.float32]
 Likely = Callable[[Boxes], Worths]
 
 _SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)  # of the usual size
-_ROUNDS = 3
-_FIRST_ROUND = 1  # from which on boxes count: the first look is still led by where it started
+_ROUNDS = (
+    2  # of all that these lead to the best is taken; later ones wander off as often as they mend
+)
 _ABOUT_THERE_IOU = 0.6
 _MOST_FOUND = 3  # boxes of the detector that are tried too
 _NEAR = 0.2  # of a side: how far from the middle of what they mean people click
@@ -93,8 +94,8 @@ def boxes_at(
         is_at_rest = overlaps(before, boxes).diagonal()
         clear = is_at_rest / np.maximum(unclear, _LEAST_UNCLEAR)
         rounds.append((boxes, clear.astype(np.float32)))
-    tried = np.concatenate([boxes for boxes, _ in rounds[_FIRST_ROUND:]])
-    worth = np.concatenate([clear for _, clear in rounds[_FIRST_ROUND:]])
+    tried = np.concatenate([boxes for boxes, _ in rounds])
+    worth = np.concatenate([clear for _, clear in rounds])
     worth *= _nearness(tried, at) * _usualness(tried, size) * _support(tried, known)
     if likely is not None:
         worth *= np.sqrt(np.maximum(likely(tried), _LEAST_LIKELY))

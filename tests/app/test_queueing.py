@@ -79,19 +79,19 @@ def test_chances_follow_what_came_true_and_not_the_score() -> None:
     rng = random.Random(0)
     scores = [rng.random() * 0.4 for _ in range(400)]
     held_out = HeldOut(tuple(Measured(n, 1, s, 0.9 * (s > 0.2)) for n, s in enumerate(scores)))
-    chances = calibrate(held_out)
+    known = calibrate(held_out)
 
-    assert chances.chances(1, 0.3).right > 0.9
-    assert chances.chances(1, 0.1).right < 0.1
+    assert known.chances(0.3).right > 0.9
+    assert known.chances(0.1).right < 0.1
 
 
-def test_a_guess_has_the_chances_of_the_surest_and_not_those_of_its_class() -> None:
+def test_the_surest_of_an_image_has_other_chances_than_what_lies_beside_it() -> None:
     surest = [Measured(n, 1, 0.3, 0.9) for n in range(40)]
     beside = [Measured(n, 1, 0.29, 0.0) for n in range(40) for _ in range(5)]
-    chances = calibrate(HeldOut((*surest, *beside)))
+    known = calibrate(HeldOut((*surest, *beside)))
 
-    assert chances.chances(1, 0.29).right < 0.4
-    assert chances.chances(1, 0.29, is_guess=True).right > 0.8
+    assert known.chances(0.29, is_surest=False).right < 0.2
+    assert known.chances(0.29, is_surest=True).right > 0.8
 
 
 def test_an_object_costs_what_becomes_of_it() -> None:

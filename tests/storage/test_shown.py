@@ -82,11 +82,11 @@ def test_the_surest_of_an_image_has_a_score_of_its_own(project: Project, showing
 
     assert scores(project, nothing) == []
     assert scores(project, guessed) == [0.9]
-    assert guessed.is_guess(project.cell.id, 0.9)
     with project.database.read() as tx:
         assert shown.num_guesses(tx, guessed) == 1
         assert shown.num_guesses(tx, replace(showing, surest_from=0.5)) == 0  # shown by its class
         assert shown.surest_counts(tx, showing.bundle_id) == {90: 1}
+        assert [p.is_surest for p in shown.waiting(tx, guessed)] == [True]
 
 
 def test_no_other_becomes_the_guess_of_an_image_whose_surest_was_wrong(
