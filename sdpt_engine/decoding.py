@@ -5,13 +5,17 @@ B images, Q queries, T text tokens, C classes, N boxes.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from sdpt_engine.backbones.base import Caption
 from sdpt_engine.boxes import cxcywh_to_xyxy, iou_xyxy
 from sdpt_engine.types import Prediction
+
+if TYPE_CHECKING:
+    from sdpt_engine.backbones.base import Caption
 
 
 def class_scores(logits: Tensor, caption: Caption) -> Tensor:
