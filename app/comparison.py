@@ -132,7 +132,7 @@ def _rival(
     if adopted.folder is None:
         return None
     try:
-        older = load_prompt(workspace, adopted).as_judged
+        older = load_prompt(workspace, adopted)
         alone = sdpt_engine.judged_by_the_same(detector, older, result, min_score=MIN_SCORE)
         classes = result.bundle.categories
         as_it_is = sdpt_engine.with_look_of(detector, alone, older, classes=classes)

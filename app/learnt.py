@@ -18,16 +18,20 @@ def labels_of(workspace: Workspace, bundle: Bundle) -> Snapshot | None:
 
 def learnt_from(workspace: Workspace, bundle: Bundle) -> set[str]:
     """Relative paths of what its prompt and its second look, as they were judged, have learnt from."""
-    jobs = (bundle.job_id, *bundle.metrics.get(PROMPT_OF_JOBS, ()))
-    known = [labels for job in jobs if (labels := _labels(workspace, job)) is not None]
+    known = _labels_of_all(workspace, bundle)
     return {item.relative_path for labels in known for item in labels.train}
 
 
 def known_to(workspace: Workspace, bundle: Bundle) -> set[str]:
-    """With those that judged it: they may have taught it names afterwards."""
-    labels = labels_of(workspace, bundle)
-    judges = () if labels is None else labels.held_out
-    return learnt_from(workspace, bundle) | {item.relative_path for item in judges}
+    """With those that judged it: they have taught it afterwards."""
+    known = _labels_of_all(workspace, bundle)
+    return {item.relative_path for labels in known for item in labels.labelled}
+
+
+def _labels_of_all(workspace: Workspace, bundle: Bundle) -> list[Snapshot]:
+    """Of its Tune, and of those whose prompt it took over."""
+    jobs = (bundle.job_id, *bundle.metrics.get(PROMPT_OF_JOBS, ()))
+    return [labels for job in jobs if (labels := _labels(workspace, job)) is not None]
 
 
 def _labels(workspace: Workspace, job_id: int | None) -> Snapshot | None:

@@ -30,12 +30,13 @@ from sdpt_engine.types import ObjectClass, PromptConfig
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST_NAME = "bundle.json"
 EDGES_NAME, NAMES_NAME = "edges.safetensors", "names.safetensors"
 _SECOND_LOOK_FILES = {
     "edges": EDGES_NAME,
     "names": NAMES_NAME,
+    "judged_edges": "judged_edges.safetensors",
     "judged_names": "judged_names.safetensors",
 }
 
@@ -63,13 +64,25 @@ class PromptBundle:
     """What was learnt of where this person's boxes end, if that was of use: see `sdpt_engine.second_look`."""
     names: Mapping[str, Tensor] | None = None
     """What was learnt of how this person's classes look, likewise."""
+    judged_edges: Mapping[str, Tensor] | None = None
+    """The edges before they learnt from the images that judged them too, where they have."""
     judged_names: Mapping[str, Tensor] | None = None
-    """The same before it learnt from the images that judged it too, where it has."""
+    """The names, likewise."""
+    num_judged: int | None = None
+    """So many of the prompts, the first ones, have learnt nothing from the images that judged them; None: all."""
 
     @property
     def as_judged(self) -> PromptBundle:
         """Without what the held-out images taught it, so that they can judge it again."""
-        return replace(self, names=self.judged_names or self.names, judged_names=None)
+        return replace(
+            self,
+            prompts=self.prompts[: self.num_judged],
+            edges=self.judged_edges or self.edges,
+            names=self.judged_names or self.names,
+            judged_edges=None,
+            judged_names=None,
+            num_judged=None,
+        )
 
     @property
     def num_parameters(self) -> int:
@@ -161,6 +174,7 @@ class PromptBundle:
             "config": dict(self.config),
             "metrics": dict(self.metrics),
             "num_prompts": len(self.prompts),
+            "num_judged": self.num_judged,
             "train_digest": self.train_digest,
             "created_at": self.created_at.astimezone(UTC).isoformat(),
             **{f"has_{field}": getattr(self, field) is not None for field in _SECOND_LOOK_FILES},
@@ -197,6 +211,7 @@ def load_bundle(folder: Path) -> PromptBundle:
                 for learnt, name in _SECOND_LOOK_FILES.items()
                 if manifest.get(f"has_{learnt}")
             },
+            num_judged=manifest.get("num_judged"),  # formats 1 to 3: all
             thresholds={int(key): float(v) for key, v in manifest["thresholds"].items()},
             config=manifest["config"],
             metrics=manifest["metrics"],

@@ -46,7 +46,7 @@ OnStep = Callable[[StepReport], None]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A held-out example and what the tuned prompt, which never saw it, proposes on it."""
+    """A held-out example and what the tuned prompt that never saw it proposes on it."""
 
     example: Example
     prediction: Prediction
@@ -54,7 +54,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class TuneResult:
-    """The best prompts seen, and what they are worth on the held-out examples beside two references."""
+    """The best prompts seen, and what the judged one is worth on the held-out examples beside two references."""
 
     bundle: PromptBundle
     zero_shot: Metrics
@@ -88,7 +88,7 @@ def tune(
     on_step: OnStep | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TuneResult:
-    """Learns a prompt from `train`; keeps the one that does best on `val`.
+    """Learns a prompt from `train`; keeps the one that does best on `val`. Of several, the others learn from both.
 
     With no `val` and two to five training images, these judge each other: each part of them is held out from
     a run of its own, the step that does best over all parts is chosen, and the prompt is learnt from all images
@@ -153,9 +153,9 @@ class _Job:
         self.detector, self.config, self.categories = detector, config, categories
         self.train, self.val, self.folder = train, val, folder
         asked = ask(detector, categories)
-        layer = min(prompted_layers(config.prompt.layers, len(detector.fusion_sites())))
-        self.train_views = ViewCache(detector, train, asked, layer=layer)
-        self.val_views = ViewCache(detector, val, asked, layer=layer)
+        self.layer = min(prompted_layers(config.prompt.layers, len(detector.fusion_sites())))
+        self.train_views = ViewCache(detector, train, asked, layer=self.layer)
+        self.val_views = ViewCache(detector, val, asked, layer=self.layer)
         self.train_digest = _digest_of(train, val, categories)
         described = json.dumps([detector.digest, self.train_digest, dataclasses.asdict(config)])
         self.run_digest = hashlib.sha256(described.encode()).hexdigest()
@@ -174,6 +174,14 @@ class _Job:
             seed=seed,
         )
         return prompts.to(self.detector.device)
+
+    def everything(self) -> Material:
+        """All examples to learn from, and none to judge by; what is encoded already is not encoded again."""
+        examples = (*self.train, *self.val)
+        views = ViewCache(self.detector, examples, self.train_views.asked, layer=self.layer)
+        views.adopt(self.train_views, range(len(self.train)))
+        views.adopt(self.val_views, range(len(self.train), len(examples)))
+        return Material(views, views.subset(()), (), self.categories)
 
     def material(self, train: Sequence[int], held_out: Sequence[int]) -> Material:
         """Some training examples to learn from and others of them to judge by."""
@@ -208,27 +216,25 @@ class _Job:
 
 
 def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
+    """The first prompt learns from `train` and is judged; the others, which nobody judges, learn from `val` too."""
     material = Material(job.train_views, job.val_views, job.val, job.categories)
-    fits = [
-        job.fit(material, name=checkpoint_name(member), member=member)
-        for member in range(job.num_prompts)
-    ]
-    for number, fit in enumerate(fits):
-        best = watch.run(fit, part=number, num_parts=len(fits))
-        fit.adaptation.load_learnt_tensors(best.tensors)
-    learnt = [fit for fit in fits if fit.best.step > 0] or fits[:1]
-    predictions = fits[0].predict(job.val_views, *(fit.adaptation for fit in learnt))
+    fits = [job.fit(material, name=CHECKPOINT_NAME)]
+    best = [watch.run(fits[0], num_parts=job.num_prompts)]
+    fits[0].adaptation.load_learnt_tensors(best[0].tensors)
+    predictions = fits[0].predict(job.val_views, fits[0].adaptation)
     judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
+    for member in range(1, job.num_prompts if best[0].step > 0 else 1):
+        fits.append(job.fit(job.everything(), name=checkpoint_name(member), member=member))
+        best.append(watch.run(fits[-1], part=member, num_parts=job.num_prompts))
     start = fits[0].progress
-    tuned = measured(judged, job.categories)
     return _result(
         job,
-        [fit.best for fit in learnt],
+        best,
         judged,
-        _Figures(start.zero_shot, start.looks[0].metrics, tuned),
-        trained=num_trained(fits[0].adaptation) * len(learnt),
+        _Figures(start.zero_shot, start.looks[0].metrics, measured(judged, job.categories)),
+        trained=num_trained(fits[0].adaptation) * len(fits),
         seconds=sum(fit.progress.seconds for fit in fits),
-        steps=max(fit.progress.step for fit in fits),
+        steps=start.step,
     )
 
 
@@ -322,6 +328,7 @@ def _result(
         backbone_digest=job.detector.digest,
         categories=job.categories,
         prompts=tuple(look.tensors for look in best),
+        num_judged=1,
         thresholds={class_id: limit.score for class_id, limit in by_class.items()},
         config=dataclasses.asdict(job.config),
         metrics={

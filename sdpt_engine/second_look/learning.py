@@ -55,17 +55,28 @@ def learn_edges(
     """The result with a second look at edges, where that betters AP on the images that judged it; else as it was.
 
     They choose between the start and what `train` made of it; nano takes that unless they are clearly against it.
-    Raises TuneInterrupted when `should_stop` says so.
+    Once they have judged, these images teach edges too; what was measured stays what it was before, and so does
+    `judged_edges`. Raises TuneInterrupted when `should_stop` says so.
     """
     if not _can_be_learnt(result, train):
         return result
     with_start = _judged_again(detector, result, edges=shipped_edges())
-    tensors = _taught_edges(
-        detector, train, most_steps=most_steps, seed=seed, should_stop=should_stop
-    )
+
+    def taught_by(examples: Sequence[Example]) -> Mapping[str, Tensor]:
+        return _taught_edges(
+            detector, examples, most_steps=most_steps, seed=seed, should_stop=should_stop
+        )
+
+    tensors = taught_by(train)
     learnt = _judged_again(detector, result, edges=tensors)
     best = max(with_start, learnt, key=lambda look: look.tuned.ap)
-    return best if _is_taken(detector, best, result) else result
+    if not _is_taken(detector, best, result):
+        return result
+    if best is with_start:
+        return best
+    from_all = taught_by([*train, *(pair.example for pair in result.judged)])
+    bundle = dataclasses.replace(best.bundle, edges=from_all, judged_edges=tensors)
+    return dataclasses.replace(best, bundle=bundle)
 
 
 def learn_names(
@@ -107,11 +118,17 @@ def learn_names(
 
     lesson = lesson_of(train)
     tensors = learn_to_name(lesson, classes)
-    named = _judged_again(detector, result, edges=result.bundle.edges, names=tensors)
+    named = _judged_again(detector, result, edges=result.bundle.as_judged.edges, names=tensors)
     if not _is_taken(detector, named, result):
         return result
     from_all = learn_to_name(lesson.and_also(lesson_of(judges)), classes)
-    bundle = dataclasses.replace(named.bundle, names=from_all, judged_names=tensors)
+    bundle = dataclasses.replace(
+        named.bundle,
+        edges=result.bundle.edges,
+        judged_edges=result.bundle.judged_edges,
+        names=from_all,
+        judged_names=tensors,
+    )
     return dataclasses.replace(named, bundle=bundle)
 
 
@@ -123,8 +140,10 @@ def judged_by_the_same(
     Raises BundleError where it does not fit the detector.
     """
     classes = result.bundle.categories
-    prompt = dataclasses.replace(older, edges=None, names=None, judged_names=None)
-    predictor = Predictor(detector, classes, prompt, min_score=min_score)
+    prompt = dataclasses.replace(
+        older, edges=None, names=None, judged_edges=None, judged_names=None
+    )
+    predictor = Predictor(detector, classes, prompt.as_judged, min_score=min_score)
     judged = tuple(
         dataclasses.replace(pair, prediction=predictor.predict([pair.example.image_path])[0])
         for pair in result.judged
@@ -145,7 +164,13 @@ def with_look_of(
         return alone
     judged = look.as_judged
     mixed = _judged_again(detector, alone, edges=judged.edges, names=judged.names, classes=classes)
-    bundle = dataclasses.replace(mixed.bundle, names=look.names, judged_names=look.judged_names)
+    bundle = dataclasses.replace(
+        mixed.bundle,
+        edges=look.edges,
+        judged_edges=look.judged_edges,
+        names=look.names,
+        judged_names=look.judged_names,
+    )
     return dataclasses.replace(mixed, bundle=bundle)
 
 

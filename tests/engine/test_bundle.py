@@ -165,8 +165,11 @@ def test_a_loaded_bundle_can_still_look_as_it_was_judged(
     bundle: PromptBundle, tmp_path: Path
 ) -> None:
     before, after = _names(), _names()
-    taught = dataclasses.replace(bundle, names=after, judged_names=before)
+    taught = dataclasses.replace(
+        bundle, names=after, judged_names=before, prompts=bundle.prompts * 2, num_judged=1
+    )
     loaded = load_bundle(taught.save(tmp_path / "b"))
+    assert (len(loaded.prompts), len(loaded.as_judged.prompts)) == (2, 1)
     assert loaded.names is not None
     assert loaded.as_judged.names is not None
     assert torch.equal(loaded.names["weight"], after["weight"])

@@ -128,10 +128,24 @@ def test_prompts_of_other_chances_find_more_together_in_a_detector_that_ships(
     assert steps == list(range(1, 2 * one.steps + 1))
     assert result.trainable_parameters == 2 * alone.trainable_parameters
     paths = [example.image_path for example in smears.val]
-    found = Predictor(nano, smears.categories, result.bundle, min_score=0.01).predict(paths)
+    judged = result.bundle.as_judged
+    assert len(judged.prompts) == 1
+    found = Predictor(nano, smears.categories, judged, min_score=0.01).predict(paths)
     for mine, pair in zip(found, result.judged, strict=True):
         assert np.allclose(mine.boxes, pair.prediction.boxes, atol=0.1)
         assert np.allclose(mine.scores, pair.prediction.scores, atol=1e-3)
+
+
+def test_the_second_prompt_learns_from_the_images_that_judged_the_first(
+    run: Run, nano: Detector, smears: Smears
+) -> None:
+    two = dataclasses.replace(QUICK, steps=25, eval_every=25, num_prompts=2)
+    boxless = [dataclasses.replace(e, boxes=e.boxes[:0], labels=e.labels[:0]) for e in smears.val]
+    other = tune(nano, smears.train, [smears.val[0], boxless[1]], two, categories=smears.categories)
+    (first, second), (same, differs) = run(two).bundle.prompts, other.bundle.prompts
+    name = "layers.0.anchored"
+    assert torch.equal(first[name], same[name])
+    assert not torch.equal(second[name], differs[name])
 
 
 def test_killed_run_of_two_prompts_goes_on_in_the_second(run: Run, tmp_path: Path) -> None:

@@ -62,15 +62,21 @@ def test_held_out_images_are_the_better_for_it(tuned: Tuned, taught: TuneResult)
     assert taught.prompt_alone is tuned.result
 
 
-def test_a_predictor_with_the_bundle_looks_as_the_judges_did(
+def test_a_predictor_with_the_bundle_as_judged_looks_as_the_judges_did(
     tuned: Tuned, taught: TuneResult
 ) -> None:
     pair = taught.judged[0]
-    (found,) = Predictor(tuned.detector, DISC, taught.bundle, min_score=0.01).predict(
-        [pair.example.image_path]
-    )
+    predictor = Predictor(tuned.detector, DISC, taught.bundle.as_judged, min_score=0.01)
+    (found,) = predictor.predict([pair.example.image_path])
     surest = pair.prediction.boxes[:4]
     np.testing.assert_allclose(found.boxes[:4], surest, atol=1.0)
+
+
+def test_who_judged_the_edges_teaches_them_afterwards(taught: TuneResult) -> None:
+    now, then = taught.bundle.edges, taught.bundle.as_judged.edges
+    assert now is not None
+    assert then is not None
+    assert any(not torch.equal(now[name], tensor) for name, tensor in then.items())
 
 
 def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
@@ -80,7 +86,7 @@ def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
     ]
     spoilt = learn_edges(tuned.detector, tuned.result, contrary, most_steps=40)
     start = EdgeFinder.shipped(tuned.detector.device).tensors
-    kept = spoilt.bundle.edges or start
+    kept = spoilt.bundle.as_judged.edges or start
     assert all(torch.equal(kept[name], tensor) for name, tensor in start.items())
 
 
