@@ -13,7 +13,8 @@ def evidence(tx: Transaction, bundle_id: int) -> HeldOut:
     """Proposals with their truth on images that the bundle has not learnt from.
 
     A person who reviews proposals is led by them (a box that is nearly right stays), so evidence of
-    reviewed images is a little too kind; a blind audit says by how much.
+    reviewed images is a little too kind; a blind audit says by how much. That of images which judged
+    the Tune is a little too harsh: since they have judged, they have taught it more.
     """
     stored = HeldOut(
         tuple(Measured(*row) for row in measurements.proposals(tx, bundle_id)),

@@ -216,17 +216,21 @@ class _Job:
 
 
 def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
-    """The first prompt learns from `train` and is judged; the others, which nobody judges, learn from `val` too."""
+    """The first prompt learns from `train` and is judged; the others, which nobody judges, learn from `val` too.
+
+    They take as many steps as the first, which stops where its judges see no more progress.
+    """
     material = Material(job.train_views, job.val_views, job.val, job.categories)
     fits = [job.fit(material, name=CHECKPOINT_NAME)]
     best = [watch.run(fits[0], num_parts=job.num_prompts)]
     fits[0].adaptation.load_learnt_tensors(best[0].tensors)
     predictions = fits[0].predict(job.val_views, fits[0].adaptation)
     judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
-    for member in range(1, job.num_prompts if best[0].step > 0 else 1):
-        fits.append(job.fit(job.everything(), name=checkpoint_name(member), member=member))
-        best.append(watch.run(fits[-1], part=member, num_parts=job.num_prompts))
     start = fits[0].progress
+    for member in range(1, job.num_prompts if best[0].step > 0 else 1):
+        name = checkpoint_name(member)
+        fits.append(job.fit(job.everything(), name=name, member=member, stop_at=start.step))
+        best.append(watch.run(fits[-1], part=member, num_parts=job.num_prompts))
     return _result(
         job,
         best,

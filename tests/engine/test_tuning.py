@@ -37,6 +37,7 @@ from sdpt_engine.types import (
 
 FEW = PromptConfig(num_tokens=4)
 QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, num_prompts=1, prompt=FEW)
+TWO_PROMPTS = dataclasses.replace(QUICK, steps=25, eval_every=25, num_prompts=2)
 Run = Callable[..., TuneResult]
 
 
@@ -139,23 +140,24 @@ def test_prompts_of_other_chances_find_more_together_in_a_detector_that_ships(
 def test_the_second_prompt_learns_from_the_images_that_judged_the_first(
     run: Run, nano: Detector, smears: Smears
 ) -> None:
-    two = dataclasses.replace(QUICK, steps=25, eval_every=25, num_prompts=2)
-    boxless = [dataclasses.replace(e, boxes=e.boxes[:0], labels=e.labels[:0]) for e in smears.val]
-    other = tune(nano, smears.train, [smears.val[0], boxless[1]], two, categories=smears.categories)
-    (first, second), (same, differs) = run(two).bundle.prompts, other.bundle.prompts
+    judge, last = smears.val
+    wider = dataclasses.replace(last, boxes=last.boxes + np.array([-1, -1, 1, 1], np.float32))
+    other = tune(nano, smears.train, [judge, wider], TWO_PROMPTS, categories=smears.categories)
+    (first, second), (same, differs) = run(TWO_PROMPTS).bundle.prompts, other.bundle.prompts
     name = "layers.0.anchored"
     assert torch.equal(first[name], same[name])
     assert not torch.equal(second[name], differs[name])
 
 
 def test_killed_run_of_two_prompts_goes_on_in_the_second(run: Run, tmp_path: Path) -> None:
-    two = dataclasses.replace(QUICK, num_prompts=2)
     with pytest.raises(TuneInterrupted):
-        run(two, checkpoint_dir=tmp_path, should_stop=stop_after(9))
+        run(TWO_PROMPTS, checkpoint_dir=tmp_path, should_stop=stop_after(TWO_PROMPTS.steps + 3))
     steps: list[int] = []
-    resumed = run(two, checkpoint_dir=tmp_path, on_step=lambda report: steps.append(report.step))
-    assert steps[0] > QUICK.steps
-    assert same_tensors(resumed, run(two))
+    resumed = run(
+        TWO_PROMPTS, checkpoint_dir=tmp_path, on_step=lambda report: steps.append(report.step)
+    )
+    assert steps[0] > TWO_PROMPTS.steps
+    assert same_tensors(resumed, run(TWO_PROMPTS))
 
 
 def test_every_step_is_reported_and_held_out_figures_on_time(run: Run) -> None:
