@@ -33,9 +33,9 @@ def what_pays(
 
     HIDDEN for a class and None for the surest where no score pays, or nearly nothing is known.
     """
-    known = calibrate(held_out)
     if len({p.image_id for p in held_out.proposals}) < _LEAST_IMAGES:
         return {SUREST: None, **dict.fromkeys(category_ids, HIDDEN)}
+    known = calibrate(held_out)
     found: dict[int | Surest, float | None] = {SUREST: _least_paying(known, costs)}
     for category_id in category_ids:
         score = _least_paying(known, costs, category_id=category_id, is_surest=False)

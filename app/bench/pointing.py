@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import math
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import sdpt_engine
+from app.bench.saying import say
 from app.measuring import FOUND_IOU, GOOD_IOU
 from app.pointing.clicks import near_middle
 from app.pointing.sizes import usual_size
@@ -159,11 +159,6 @@ def main() -> None:
                 f"| {row.dataset} | {row.state} | {row.way} | {row.num_objects} | {row.right:.2f} | {row.near:.2f} "
                 f"| {again} | {took} |"
             )
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from app.bench.effort.machine import Machine
 from app.bench.effort.person import Person
 from app.bench.effort.times import Actions, TimeModel
 from app.bench.effort.truth import TrueImage, TruthSet, class_ids, empty_workspace, load_truth
+from app.bench.saying import say
 from app.paying import show_what_pays
 from app.pointing.trials import try_pointing
 from app.review_queue import queue
@@ -170,10 +170,10 @@ def _desk(
 
 def main() -> None:
     words = _parser().parse_args()
-    _say(
+    say(
         "| set | thresholds | images | objects | seconds an object | accepted | rejected | pointed |"
     )
-    _say("|---|---|--:|--:|--:|--:|--:|--:|")
+    say("|---|---|--:|--:|--:|--:|--:|--:|")
     for folder in words.folders:
         rows = []
         for row in measure(
@@ -184,8 +184,9 @@ def main() -> None:
             seed=words.seed,
         ):
             rows.append(row)
-            _say(_line(row))
-        _say(_line(replace(best_fixed(rows), way=f"best of these: {best_fixed(rows).way}")))
+            say(_line(row))
+        best = best_fixed(rows)
+        say(_line(replace(best, way=f"best of these: {best.way}")))
 
 
 def _line(row: Reviewed) -> str:
@@ -194,11 +195,6 @@ def _line(row: Reviewed) -> str:
         f"| {row.dataset} | {row.way} | {row.num_images} | {row.num_objects} | {row.seconds_per_object:.2f} "
         f"| {did.accepts} | {did.rejects} | {did.points} |"
     )
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:
