@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from storage.boxes import intersection_over_union
 from storage.types import Box
@@ -253,10 +252,13 @@ def test_who_leaves_the_image_before_the_box_is_there_finishes_no_other(
     discs_user: CanvasUser, server: Server
 ) -> None:
     first = int(discs_user.number("image-id"))
-    discs_user.page.route("**/boxes-at", lambda route: (time.sleep(1.5), route.continue_()))
-    discs_user.click(*middle(DISCS[2]))
+    waiting: list[Route] = []
+    discs_user.page.route("**/boxes-at", lambda route: waiting.append(route))
+    with discs_user.page.expect_request("**/boxes-at"):
+        discs_user.click(*middle(DISCS[2]))
     discs_user.press("Enter")
     discs_user.go_to("plain-00.png")
+    waiting[0].continue_()
     expect(discs_user.root.get_by_text("Another image came up")).to_be_visible(timeout=60_000)
     discs_user.page.unroute("**/boxes-at")
     discs_user.wait_saved()
