@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
 
+# How strongly is believed beforehand, chosen on images that `bench effort` does not use:
 _BELIEF = 0.2  # in offset 0 and slope 1 beforehand, which is: the score is the chance
 _BELIEF_BESIDE = 0.1  # that being the surest of an image makes no difference
-_BELIEF_OF_CLASS = (
-    0.5  # that a class is as the others; all chosen on images that `bench effort` does not use
-)
+_BELIEF_OF_CLASS = 0.5  # that a class is as the others
 _MOST_STEPS = 25
 _LONGEST_STEP = 2.0
 _SURE = 1e-4  # no score is nearer to 0 or 1

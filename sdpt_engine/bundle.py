@@ -84,6 +84,13 @@ class PromptBundle:
             num_judged=None,
         )
 
+    def with_look_of(self, other: PromptBundle | None) -> PromptBundle:
+        """The same prompts with all that another learnt for a second look; with none of it for None."""
+        learnt: dict[str, Any] = {
+            field: None if other is None else getattr(other, field) for field in _SECOND_LOOK_FILES
+        }
+        return replace(self, **learnt)
+
     @property
     def num_parameters(self) -> int:
         return sum(tensor.numel() for prompt in self.prompts for tensor in prompt.values())

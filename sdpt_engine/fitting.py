@@ -358,9 +358,9 @@ class Fit:
         names = [item.name for item in self.material.categories]
         return evaluate(self.predict(self.material.held_out, adaptation), truth, names)
 
-    def predict(self, cache: ViewCache, *adaptations: Adaptation | None) -> list[Prediction]:
-        """What they propose together on the plain views of `cache`, in its order."""
-        self.predictor.adaptations = adaptations
+    def predict(self, cache: ViewCache, adaptation: Adaptation | None) -> list[Prediction]:
+        """Proposals on the plain views of `cache`, in its order."""
+        self.predictor.adaptations = (adaptation,)
 
         def proposed(views: Sequence[View]) -> list[Prediction]:
             captions = range(len(cache.asked))

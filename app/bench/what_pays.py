@@ -20,24 +20,19 @@ from pathlib import Path
 
 from app.bench.effort.attempt import Attempt
 from app.bench.effort.desk import Desk
+from app.bench.effort.loop import ASK_EVERY, finish_next
 from app.bench.effort.machine import Machine
 from app.bench.effort.person import Person
 from app.bench.effort.times import Actions, TimeModel
 from app.bench.effort.truth import TrueImage, TruthSet, class_ids, empty_workspace, load_truth
 from app.bench.saying import say
 from app.paying import show_what_pays
-from app.pointing.trials import try_pointing
-from app.review_queue import queue
 from app.showing import SUREST, set_thresholds
 from app.tuning import TuneRequest
 from app.workspace import Workspace, open_workspace
 from storage import categories
 
 PAIRS = tuple((surest, others) for surest in (0.05, 0.1, 0.2) for others in (0.1, 0.15, 0.2, 0.3))
-_LOOK_EVERY = 3  # finished images, as in `bench effort`
-
-Choose = Callable[[Workspace], None]
-"""Sets the thresholds anew; asked before the first image and after every few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +41,7 @@ class Reviewed:
 
     dataset: str
     way: str
+    is_fixed: bool
     num_images: int
     num_objects: int
     actions: Actions
@@ -54,6 +50,15 @@ class Reviewed:
     @property
     def seconds_per_object(self) -> float:
         return self.seconds / max(1, self.num_objects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """`choose` sets the thresholds anew, before the first image and after every few; `is_fixed`: always the same."""
+
+    name: str
+    choose: Callable[[Workspace], None]
+    is_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +90,23 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="sdpt-what-pays-") as scratch:
         request = TuneRequest(steps=steps, seed=seed, prelabels=True)
         moment = _tuned(truth, Path(scratch), request, num_labelled=num_labelled)
-        for way, choose in _ways(pairs):
-            yield _reviewed(moment, Path(scratch) / "again", way, choose, seed=seed)
+        for way in _ways(pairs):
+            yield _reviewed(moment, Path(scratch) / "again", way, seed=seed)
 
 
-def best_fixed(rows: list[Reviewed]) -> Reviewed:
+def best_fixed(rows: Sequence[Reviewed]) -> Reviewed:
     """The cheapest of those whose scores never change. Raises ValueError without any."""
-    fixed = [row for row in rows if row.way.startswith(_FIXED)]
-    return min(fixed, key=lambda row: row.seconds)
+    return min((row for row in rows if row.is_fixed), key=lambda row: row.seconds)
 
 
-_FIXED = "fixed "
-
-
-def _ways(pairs: Sequence[tuple[float, float]]) -> Iterator[tuple[str, Choose]]:
-    yield "what pays", lambda workspace: show_what_pays(workspace, datetime.now(UTC))
-    yield "best F1", lambda _: None  # as Tune leaves it
+def _ways(pairs: Sequence[tuple[float, float]]) -> Iterator[_Way]:
+    yield _Way("what pays", lambda workspace: show_what_pays(workspace, datetime.now(UTC)))
+    yield _Way("best F1", lambda _: None)  # as Tune leaves it
     for surest, others in pairs:
-        yield f"{_FIXED}{surest:g} / {others:g}", _fixed(surest, others)
+        yield _Way(f"fixed {surest:g} / {others:g}", _fixed(surest, others), is_fixed=True)
 
 
-def _fixed(surest: float, others: float) -> Choose:
+def _fixed(surest: float, others: float) -> Callable[[Workspace], None]:
     def choose(workspace: Workspace) -> None:
         with workspace.database.read() as tx:
             known = [category.id for category in categories.list_all(tx)]
@@ -126,34 +127,26 @@ def _tuned(truth: TruthSet, scratch: Path, request: TuneRequest, *, num_labelled
     return _Moment(scratch / "images", scratch / "state", truth, left)
 
 
-def _reviewed(moment: _Moment, again: Path, way: str, choose: Choose, *, seed: int) -> Reviewed:
+def _reviewed(moment: _Moment, again: Path, way: _Way, *, seed: int) -> Reviewed:
     shutil.copytree(moment.state, again)
     try:
         with open_workspace(moment.images, again) as workspace:
             desk = _desk(workspace, moment.truth, moment.left, seed=seed)
             while desk.remaining:
-                choose(workspace)
-                _review_a_few(desk)
+                way.choose(workspace)
+                for _ in range(ASK_EVERY):
+                    finish_next(desk, points=True)
     finally:
         shutil.rmtree(again, ignore_errors=True)
     return Reviewed(
         moment.truth.name,
-        way,
+        way.name,
+        is_fixed=way.is_fixed,
         num_images=len(moment.left),
         num_objects=sum(len(image.objects) for image in moment.left.values()),
         actions=desk.actions,
         seconds=replace(desk.actions, looks=0).seconds(TimeModel()),
     )
-
-
-def _review_a_few(desk: Desk) -> None:
-    for _ in range(_LOOK_EVERY):
-        waiting = [item.image_id for item in queue(desk.workspace)]
-        following = next((i for i in waiting or desk.remaining), None)
-        if following is None:
-            return
-        desk.finish(following, points=True)
-        try_pointing(desk.workspace, desk.answers)
 
 
 def _desk(

@@ -122,13 +122,8 @@ def learn_names(
     if not _is_taken(detector, named, result):
         return result
     from_all = learn_to_name(lesson.and_also(lesson_of(judges)), classes)
-    bundle = dataclasses.replace(
-        named.bundle,
-        edges=result.bundle.edges,
-        judged_edges=result.bundle.judged_edges,
-        names=from_all,
-        judged_names=tensors,
-    )
+    with_edges = named.bundle.with_look_of(result.bundle)
+    bundle = dataclasses.replace(with_edges, names=from_all, judged_names=tensors)
     return dataclasses.replace(named, bundle=bundle)
 
 
@@ -140,9 +135,7 @@ def judged_by_the_same(
     Raises BundleError where it does not fit the detector.
     """
     classes = result.bundle.categories
-    prompt = dataclasses.replace(
-        older, edges=None, names=None, judged_edges=None, judged_names=None
-    )
+    prompt = older.with_look_of(None)
     predictor = Predictor(detector, classes, prompt.as_judged, min_score=min_score)
     judged = tuple(
         dataclasses.replace(pair, prediction=predictor.predict([pair.example.image_path])[0])
@@ -164,14 +157,7 @@ def with_look_of(
         return alone
     judged = look.as_judged
     mixed = _judged_again(detector, alone, edges=judged.edges, names=judged.names, classes=classes)
-    bundle = dataclasses.replace(
-        mixed.bundle,
-        edges=look.edges,
-        judged_edges=look.judged_edges,
-        names=look.names,
-        judged_names=look.judged_names,
-    )
-    return dataclasses.replace(mixed, bundle=bundle)
+    return dataclasses.replace(mixed, bundle=mixed.bundle.with_look_of(look))
 
 
 def start_helps(

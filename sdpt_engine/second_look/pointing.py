@@ -24,9 +24,7 @@ Worths = NDArray[np.float32]
 Likely = Callable[[Boxes], Worths]
 
 _SCALES = (0.5, 0.7, 1.0, 1.4, 2.0)  # of the usual size
-_ROUNDS = (
-    2  # of all that these lead to the best is taken; later ones wander off as often as they mend
-)
+_ROUNDS = 2  # later ones wander off as often as they mend
 _ABOUT_THERE_IOU = 0.6
 _MOST_FOUND = 3  # boxes of the detector that are tried too
 _NEAR = 0.2  # of a side: how far from the middle of what they mean people click

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.advice import Step
 from app.advising import effort_report
 from app.bench.effort.attempt import Attempt
+from app.bench.effort.desk import Desk
 from app.paying import show_what_pays
 from app.pointing.trials import try_pointing
 from app.readiness import readiness
@@ -37,11 +38,18 @@ def _work_on(attempt: Attempt, *, is_by_hand: bool, points: bool) -> None:
     desk = attempt.desk
     has_proposals = attempt.has_proposals
     for _ in range(ASK_EVERY if has_proposals else 1):
-        waiting = [] if is_by_hand else [item.image_id for item in queue(desk.workspace)]
-        following = next((i for i in waiting or desk.remaining), None)
-        if following is None:
+        if not finish_next(desk, is_by_hand=is_by_hand, points=points):
             return
-        desk.finish(following, is_by_hand=is_by_hand, points=points)
-        try_pointing(desk.workspace, desk.answers)  # in the background, in the app
     if has_proposals:
         show_what_pays(desk.workspace, desk.now)
+
+
+def finish_next(desk: Desk, *, is_by_hand: bool = False, points: bool) -> bool:
+    """The first image of the review queue, or the first of those that are left; whether there was one."""
+    waiting = [] if is_by_hand else [item.image_id for item in queue(desk.workspace)]
+    following = next((i for i in waiting or desk.remaining), None)
+    if following is None:
+        return False
+    desk.finish(following, is_by_hand=is_by_hand, points=points)
+    try_pointing(desk.workspace, desk.answers)  # in the background, in the app
+    return True
