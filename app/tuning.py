@@ -18,6 +18,7 @@ from app.job_context import JobContext, JobStopped, job_dir
 from app.learnt import PROMPT_OF_JOBS
 from app.measuring_jobs import keep_judged
 from app.readiness import readiness
+from app.settings import NANO, choose_backbone
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, freeze, read_snapshot, write_snapshot
 from app.workspace import Workspace
 from sdpt_engine.errors import CheckpointError, ImageUnreadableError, TuneInterrupted
@@ -34,7 +35,7 @@ HELD_OUT_FRACTION = 0.3
 
 @dataclass(frozen=True, slots=True)
 class TuneRequest:
-    """None leaves the choice to the engine's defaults.
+    """None leaves the choice to what is usual for the detector.
 
     `prelabels`: a new prompt is run on the images left at once, for proposals from `min_score` on.
     """
@@ -54,23 +55,22 @@ class TuneRequest:
                 f"{HELD_OUT_FRACTION} is a good choice."
             )
         self.prelabelling()
-        self.config()
+        self.config(NANO)
 
     def prelabelling(self) -> PredictRequest:
         """What follows the tuning. Raises SettingsError for a score that is none."""
         return PredictRequest(min_score=self.min_score)
 
-    def config(self) -> TuneConfig:
-        """Raises InvalidExampleError for numbers that make no sense."""
-        chosen = TuneConfig(seed=self.seed)
-        if self.steps is not None:
-            chosen = replace(chosen, steps=self.steps)
-        if self.is_plain:
-            chosen = replace(chosen, num_prompts=1, prompt=PLAIN_PROMPT)
-        prompt = chosen.prompt
+    def config(self, backbone: str) -> TuneConfig:
+        """What a detector of that name is tuned with. Raises InvalidExampleError for numbers that make no sense."""
+        usual = (
+            TuneConfig(prompt=PLAIN_PROMPT) if self.is_plain else sdpt_engine.usual_config(backbone)
+        )
+        prompt = usual.prompt
         if self.num_tokens is not None:
             prompt = replace(prompt, num_tokens=self.num_tokens)
-        return replace(chosen, prompt=prompt)
+        steps = usual.steps if self.steps is None else self.steps
+        return replace(usual, seed=self.seed, steps=steps, prompt=prompt)
 
 
 def enqueue_tune(workspace: Workspace, request: TuneRequest, at: datetime) -> Job:
@@ -89,7 +89,7 @@ def enqueue_tune(workspace: Workspace, request: TuneRequest, at: datetime) -> Jo
 def run_tune(context: JobContext) -> Job:
     """Work the job off. Raises JobStopped between two steps when asked to."""
     request = TuneRequest(**context.claim.job.spec)
-    config = request.config()
+    config = request.config(choose_backbone(context.workspace).name)
     context.say("phase", {"text": "Loading the detector"}, step=0, total_steps=config.steps)
     detector = context.detector()
     snapshot = read_snapshot(context.job_dir / SNAPSHOT_NAME)

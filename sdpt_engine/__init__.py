@@ -1,7 +1,7 @@
 """SDPT prompt tuning inside frozen, fusion-based vision-language detectors.
 
     detector = load_detector("nano")
-    result = tune(detector, train, val, TuneConfig(), categories=classes)
+    result = tune(detector, train, val, usual_config("nano"), categories=classes)
     proposals = Predictor(detector, classes, result.bundle).predict([path])
 
 The names below are loaded when they are first used, so that the error and record types cost no import of torch.
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, measured, tune
+    from sdpt_engine.usual import usual_config
     from sdpt_engine.verdict import is_better, may_find_as_much
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "start_of_edges",
     "to_detections",
     "tune",
+    "usual_config",
     "with_look_of",
 ]
 
@@ -113,6 +115,7 @@ _WHERE = {
     "Predictor": "sdpt_engine.predictor",
     "TuneResult": "sdpt_engine.tuning",
     "tune": "sdpt_engine.tuning",
+    "usual_config": "sdpt_engine.usual",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 from sdpt_engine.boxes import xyxy_to_cxcywh
 from sdpt_engine.errors import ImageUnreadableError
 from sdpt_engine.losses import Target
+from sdpt_engine.pasting import Cutting, cuttings_of, pasted
 from sdpt_engine.spilling import TensorFile
 from sdpt_engine.types import Boxes, Example, Pixels
 from sdpt_engine.views import PLAIN, ViewKind, looked_at
@@ -106,6 +107,7 @@ class ViewCache:
         self._layer = layer
         self._budget_bytes = budget_bytes
         self._kept: dict[tuple[int, ViewKind], View] = {}
+        self._cuttings: dict[int, tuple[Cutting, ...]] = {}
         self._spill: TensorFile | None = None
         self._num_bytes = 0
 
@@ -128,7 +130,7 @@ class ViewCache:
         return self._kept[index, kind]
 
     def subset(self, indices: Sequence[int]) -> ViewCache:
-        """A cache over some of the examples that shares what is encoded already."""
+        """A cache over some of the examples that shares what is encoded already, but for what shows others too."""
         part = ViewCache(
             self._detector,
             [self._examples[i] for i in indices],
@@ -137,13 +139,20 @@ class ViewCache:
             budget_bytes=self._budget_bytes - self._num_bytes,
         )
         own = {old: new for new, old in enumerate(indices)}
-        part._kept = {(own[i], k): v for (i, k), v in self._kept.items() if i in own}
+        part._kept = {
+            (own[i], kind): view
+            for (i, kind), view in self._kept.items()
+            if i in own and not kind.has_pasted
+        }
         return part
 
     def adopt(self, part: ViewCache, indices: Sequence[int]) -> None:
-        """Keep what a part made by `subset(indices)` has encoded meanwhile, as far as the memory allows."""
+        """Keep what a part made by `subset(indices)` has encoded meanwhile, as far as the memory allows.
+
+        Not what has objects pasted into it: of all examples these would be others.
+        """
         for (index, kind), view in part._kept.items():
-            if (indices[index], kind) not in self._kept:
+            if not kind.has_pasted and (indices[index], kind) not in self._kept:
                 size = sum(image.num_bytes for image in _distinct(view).values())
                 if self._num_bytes + size <= self._budget_bytes:
                     self._kept[indices[index], kind] = view
@@ -151,12 +160,28 @@ class ViewCache:
 
     def _made(self, index: int, kind: ViewKind) -> View:
         example = self._examples[index]
-        pixels, seen = looked_at(load_image_upright(example.image_path), example, kind)
+        pixels = load_image_upright(example.image_path)
+        if kind.has_pasted:
+            chance = np.random.default_rng((kind.seed, index))
+            pixels, example = pasted(pixels, example, self._picked(chance), chance)
+        pixels, seen = looked_at(pixels, example, kind)
         (image,) = self._detector.encode_images([pixels])
         if self._layer == 0:
             return View((image,) * len(self.asked), seen, self.asked)
         states = [self._detector.advanced([image], a.text, self._layer)[0] for a in self.asked]
         return View(tuple(states), seen, self.asked)
+
+    def _picked(self, chance: np.random.Generator) -> Iterator[Cutting]:
+        """A few objects of any of the images, up to as many as an image has."""
+        usual = round(sum(len(example.boxes) for example in self._examples) / len(self))
+        for _ in range(int(chance.integers(1, max(usual, 1) + 1))):
+            index = int(chance.integers(len(self)))
+            if index not in self._cuttings:
+                example = self._examples[index]
+                pixels = load_image_upright(example.image_path)
+                self._cuttings[index] = cuttings_of(pixels, example)
+            if cuttings := self._cuttings[index]:
+                yield cuttings[int(chance.integers(len(cuttings)))]
 
     def _stored(self, view: View) -> View:
         distinct = _distinct(view).values()

@@ -107,7 +107,7 @@ class Fit:
         self.last_step = config.steps if stop_at is None else min(stop_at, config.steps)
         self.keeps_looks = keeps_looks
         self.eval_batch = EVAL_BATCH
-        self.pool = view_pool(config.num_zooms, seed=config.seed)
+        self.pool = view_pool(config.num_zooms, config.num_pastes, seed=config.seed)
         self.predictor = Predictor(detector, material.categories, min_score=EVAL_MIN_SCORE)
         self.groups = adaptation.parameter_groups()
         self.parameters = [p for group in self.groups for p in group["params"]]

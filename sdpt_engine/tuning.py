@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from sdpt_engine.adaptation import num_trained
 from sdpt_engine.asking import ask
-from sdpt_engine.availability import SHIPPED_PX
 from sdpt_engine.bundle import PromptBundle
 from sdpt_engine.checkpoint import CHECKPOINT_NAME, checkpoint_name
 from sdpt_engine.data import ViewCache
@@ -37,7 +36,6 @@ from sdpt_engine.views import view_pool
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
 
-PROMPTS_OF_SHIPPED = 2
 _SEED_APART = 10_007  # the prompts of one seed share none with those of the next
 
 OnBegin = Callable[[int, int, Metrics], None]
@@ -160,12 +158,6 @@ class _Job:
         described = json.dumps([detector.digest, self.train_digest, dataclasses.asdict(config)])
         self.run_digest = hashlib.sha256(described.encode()).hexdigest()
 
-    @property
-    def num_prompts(self) -> int:
-        if self.config.num_prompts is not None:
-            return self.config.num_prompts
-        return PROMPTS_OF_SHIPPED if self.detector.name in SHIPPED_PX else 1
-
     def _new_prompts(self, seed: int) -> PromptSet:
         prompts = PromptSet(
             self.detector.fusion_sites(),
@@ -222,15 +214,15 @@ def _tune_once(job: _Job, watch: _Watch) -> TuneResult:
     """
     material = Material(job.train_views, job.val_views, job.val, job.categories)
     fits = [job.fit(material, name=CHECKPOINT_NAME)]
-    best = [watch.run(fits[0], num_parts=job.num_prompts)]
+    best = [watch.run(fits[0], num_parts=job.config.num_prompts)]
     fits[0].adaptation.load_learnt_tensors(best[0].tensors)
     predictions = fits[0].predict(job.val_views, fits[0].adaptation)
     judged = tuple(Judged(e, p) for e, p in zip(job.val, predictions, strict=True))
     start = fits[0].progress
-    for member in range(1, job.num_prompts if best[0].step > 0 else 1):
+    for member in range(1, job.config.num_prompts if best[0].step > 0 else 1):
         name = checkpoint_name(member)
         fits.append(job.fit(job.everything(), name=name, member=member, stop_at=start.step))
-        best.append(watch.run(fits[-1], part=member, num_parts=job.num_prompts))
+        best.append(watch.run(fits[-1], part=member, num_parts=job.config.num_prompts))
     return _result(
         job,
         best,
@@ -246,8 +238,9 @@ def _tune_by_folds(job: _Job, watch: _Watch, num_folds: int) -> TuneResult:
     """Choose the step by k-fold, then learn from all images up to it."""
     everyone = range(len(job.train))
     for index in everyone:  # encoded once here, all parts share the views
-        for kind in view_pool(job.config.num_zooms, seed=job.config.seed):
-            job.train_views.view(index, kind)
+        for kind in view_pool(job.config.num_zooms, job.config.num_pastes, seed=job.config.seed):
+            if not kind.has_pasted:
+                job.train_views.view(index, kind)
     fits, held_out = [], [[i for i in everyone if i % num_folds == k] for k in range(num_folds)]
     for k, judges in enumerate(held_out):
         learners = [i for i in everyone if i not in judges]

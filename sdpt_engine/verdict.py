@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sdpt_engine.types import Metrics
 
 MARGIN = 0.01  # relative: on a few images AP moves by a hair for no reason
@@ -28,6 +31,17 @@ def may_find_as_much(new: Metrics, old: Metrics, *, num_boxes: int) -> bool:
 def may_be_as_good(new: Metrics, old: Metrics, *, num_boxes: int) -> bool:
     """AP no lower than luck explains on so many boxes."""
     return new.ap > old.ap - _luck(num_boxes)
+
+
+def may_be_as_high(new: NDArray[np.floating], old: NDArray[np.floating]) -> bool:
+    """Two figures of the same things, [N] both: whether the mean of the new ones is no lower than luck explains.
+
+    Luck is one standard error of the differences. Pair by pair few boxes tell much more than AP does.
+    """
+    gains = new - old
+    return (
+        bool(gains.mean() >= -gains.std(ddof=1) / math.sqrt(len(gains))) if len(gains) > 1 else True
+    )
 
 
 def _luck(num_boxes: int) -> float:

@@ -1,4 +1,4 @@
-"""Other looks at a labelled image: mirrored, a part of it enlarged, or the whole of it made smaller."""
+"""Other looks at a labelled image: mirrored, a part of it enlarged, the whole made smaller, or in other company."""
 
 from __future__ import annotations
 
@@ -21,19 +21,24 @@ class ViewKind:
 
     is_flipped: bool = False
     zoom: float = 1.0
-    seed: int = 0  # which part, or where on the grey
+    seed: int = 0  # which part, or where on the grey; which objects are pasted
+    has_pasted: bool = False  # objects of other images
 
 
 PLAIN = ViewKind()
 
 
-def view_pool(num_zooms: int, *, seed: int) -> tuple[ViewKind, ...]:
-    """The plain and the mirrored view, and `num_zooms` others at different scales."""
+def view_pool(num_zooms: int, num_pastes: int = 0, *, seed: int) -> tuple[ViewKind, ...]:
+    """The plain and the mirrored view, `num_zooms` others at different scales, `num_pastes` with objects of others."""
     zoomed = tuple(
         ViewKind(is_flipped=number % 2 == 1, zoom=ZOOMS[number % len(ZOOMS)], seed=seed + number)
         for number in range(num_zooms)
     )
-    return (PLAIN, ViewKind(is_flipped=True), *zoomed)
+    with_pasted = tuple(
+        ViewKind(is_flipped=number % 2 == 1, seed=seed + number, has_pasted=True)
+        for number in range(num_pastes)
+    )
+    return (PLAIN, ViewKind(is_flipped=True), *zoomed, *with_pasted)
 
 
 def looked_at(pixels: Pixels, example: Example, kind: ViewKind) -> tuple[Pixels, Example]:

@@ -15,7 +15,7 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,7 +150,7 @@ def main() -> None:
     say("| set | Tune | way | objects | IoU .75 | .5 to .75 | .75 at the next guess | a click |")
     say("|---|---|---|--:|--:|--:|--:|--:|")
     for folder in words.folders:
-        config = TuneConfig(seed=words.seed)
+        config = replace(sdpt_engine.usual_config(detector.name), seed=words.seed)
         for row in measure(detector, load_set(folder), num_images=words.images, config=config):
             took, again = f"{1000 * row.seconds:.0f} ms", f"{row.right_again:.2f}"
             if row.way != "click":

@@ -8,19 +8,20 @@ from typing import Any
 import gradio as gr
 import pandas as pd
 
+import sdpt_engine
 from app.advising import effort_report
 from app.bundles import BEST, ZERO_SHOT, adopt_bundle, list_bundles
 from app.inference import DEFAULT_MIN_SCORE, PredictRequest, enqueue_predict
 from app.liveness import live_workers
 from app.readiness import readiness
 from app.review_queue import num_waiting
+from app.settings import choose_backbone
 from app.staleness import stale_bundles
 from app.tuning import HELD_OUT_FRACTION, TuneRequest, enqueue_tune
 from app.ui import markup
 from app.ui.job_view import JobView, described, looked_at
 from app.ui.messages import announce, telling
 from app.workspace import Workspace
-from sdpt_engine.types import TuneConfig
 from storage import jobs
 from storage.types import Bundle, BundleKind, JobKind
 
@@ -42,7 +43,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
                 info="As soon as the new prompt is adopted",
                 elem_id="tune-then-prelabel",
             )
-            numbers = _advanced()
+            numbers = _advanced(workspace)
             state_text = gr.HTML(elem_id="tune-state")
         with gr.Column(scale=3, min_width=380):
             with gr.Row():
@@ -122,8 +123,8 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     prelabel_text.change(fn=None, js=announce("proposals"))
 
 
-def _advanced() -> list[Any]:
-    usual = TuneConfig()
+def _advanced(workspace: Workspace) -> list[Any]:
+    usual = sdpt_engine.usual_config(choose_backbone(workspace).name)
     with gr.Accordion("Advanced", open=False, elem_id="tune-advanced"), gr.Row():
         return [
             gr.Number(

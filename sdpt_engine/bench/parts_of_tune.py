@@ -2,7 +2,8 @@
 
 Some images of train.json are labelled; a part of them learns, the others judge what is kept. Judged on test.json are
 then the detector without a prompt, one prompt as its best step left it, as the mean of its way, two prompts together,
-and on top of these edges, before and after they have a say in the score, and names.
+in as many steps and with as many views as is usual for it, and on top of these edges, before and after they have a say
+in the score, and names.
 
     python -m sdpt_engine.bench.parts_of_tune assets/datasets/microcontrollers --images 20
 """
@@ -28,8 +29,9 @@ from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.second_look.encoder import load_encoder
 from sdpt_engine.second_look.learning import learn_edges, learn_names
 from sdpt_engine.second_look.look import HowSurely, SecondLook
-from sdpt_engine.tuning import TuneResult, tune
+from sdpt_engine.tuning import tune
 from sdpt_engine.types import Boxes, Metrics, Scores, TuneConfig
+from sdpt_engine.usual import usual_config
 
 _MIN_SCORE = 0.01  # as the app judges
 
@@ -48,23 +50,21 @@ class Looked:
 def measure(
     detector: Detector, labelled: LabelledSet, *, num_images: int, config: TuneConfig
 ) -> Iterator[Looked]:
-    """One way after the other, each as soon as it is known."""
-
-    def tuned(**chosen: float) -> tuple[TuneResult, float]:
-        started = time.perf_counter()
-        settings = replace(config, **chosen)  # type: ignore[arg-type]
-        result = tune(detector, train, held_out, settings, categories=labelled.classes)
-        return result, time.perf_counter() - started
-
+    """One way after the other, each as soon as it is known; `config` is how the last prompts are tuned."""
     train, held_out = labelled_by_person(labelled, num_images=num_images, seed=config.seed)
     yield _judged(detector, labelled, "zero-shot", None, 0.0)
-    for way, chosen in (
-        ("one prompt, a step of it", {"num_prompts": 1, "averaging": 0.0}),
-        ("one prompt, the mean of its way", {"num_prompts": 1}),
-        ("two prompts", {"num_prompts": 2}),
+    two = replace(config, num_prompts=2, num_zooms=0, num_pastes=0)
+    few = replace(two, steps=min(TuneConfig().steps, config.steps))
+    for way, settings in (
+        ("one prompt, a step of it", replace(few, num_prompts=1, averaging=0.0)),
+        ("one prompt, the mean of its way", replace(few, num_prompts=1)),
+        ("two prompts", few),
+        ("in more steps", two),
+        ("of more views", config),
     ):
-        result, seconds = tuned(**chosen)
-        yield _judged(detector, labelled, way, result.bundle, seconds)
+        started = time.perf_counter()
+        result = tune(detector, train, held_out, settings, categories=labelled.classes)
+        yield _judged(detector, labelled, way, result.bundle, time.perf_counter() - started)
     started = time.perf_counter()
     result = learn_edges(detector, result, train, most_steps=config.steps, seed=config.seed)
     seconds = time.perf_counter() - started
@@ -109,7 +109,7 @@ def main() -> None:
     print("| set | | AP | AP50 | an image, x zero-shot | learning |\n|---|---|--:|--:|--:|--:|")  # noqa: T201
     for folder in words.folders:
         first_s = 0.0
-        config = TuneConfig(seed=words.seed)
+        config = replace(usual_config(detector.name), seed=words.seed)
         for row in measure(detector, load_set(folder), num_images=words.images, config=config):
             first_s = first_s or row.seconds
             ratio = row.seconds / first_s

@@ -6,9 +6,12 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from sdpt_engine.availability import SHIPPED_PX
+from sdpt_engine.boxes import overlaps
 from sdpt_engine.data import load_image_upright
 from sdpt_engine.errors import ImageUnreadableError
 from sdpt_engine.metrics import evaluate
@@ -27,7 +30,7 @@ from sdpt_engine.second_look.names.lesson import (
 from sdpt_engine.thresholds import thresholds_by_class
 from sdpt_engine.tuning import measured
 from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
-from sdpt_engine.verdict import is_better, may_be_as_good
+from sdpt_engine.verdict import is_better, may_be_as_good, may_be_as_high
 
 if TYPE_CHECKING:
     from sdpt_engine.backbones.base import Detector
@@ -54,9 +57,10 @@ def learn_edges(
 ) -> TuneResult:
     """The result with a second look at edges, where that betters AP on the images that judged it; else as it was.
 
-    They choose between the start and what `train` made of it; nano takes that unless they are clearly against it.
-    Once they have judged, these images teach edges too; what was measured stays what it was before, and so does
-    `judged_edges`. Raises TuneInterrupted when `should_stop` says so.
+    What `train` made of the start is preferred to it unless it places the boxes of these images clearly worse; nano
+    takes the better one unless their AP is clearly against it. Once they have judged, these images teach edges too;
+    what was measured stays what it was before, and so does `judged_edges`. Raises TuneInterrupted when `should_stop`
+    says so.
     """
     if not _can_be_learnt(result, train):
         return result
@@ -69,7 +73,8 @@ def learn_edges(
 
     tensors = taught_by(train)
     learnt = _judged_again(detector, result, edges=tensors)
-    best = max(with_start, learnt, key=lambda look: look.tuned.ap)
+    may_be_as_close = may_be_as_high(_overlaps_with_true(learnt), _overlaps_with_true(with_start))
+    best = learnt if may_be_as_close else with_start
     if not _is_taken(detector, best, result):
         return result
     if best is with_start:
@@ -190,6 +195,15 @@ def start_of_edges(predictor: Predictor) -> SecondLook:
     """What a detector without a prompt may look again with."""
     class_ids = [item.id for item in predictor.classes]
     return SecondLook(class_ids, edges=EdgeFinder.shipped(predictor.detector.device))
+
+
+def _overlaps_with_true(result: TuneResult) -> NDArray[np.float32]:
+    """Of each box of the judges the IoU with what lies best on it, whatever its score and class. [N]"""
+    best = [
+        overlaps(pair.prediction.boxes, pair.example.boxes).max(axis=0, initial=0.0)
+        for pair in result.judged
+    ]
+    return np.concatenate(best)
 
 
 def _is_taken(detector: Detector, new: TuneResult, old: TuneResult) -> bool:

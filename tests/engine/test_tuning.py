@@ -34,10 +34,11 @@ from sdpt_engine.types import (
     StepReport,
     TuneConfig,
 )
+from sdpt_engine.usual import usual_config
 
 FEW = PromptConfig(num_tokens=4)
-QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, num_prompts=1, prompt=FEW)
-TWO_PROMPTS = dataclasses.replace(QUICK, steps=25, eval_every=25, num_prompts=2)
+QUICK = TuneConfig(steps=6, batch_size=2, eval_every=2, prompt=FEW)
+TWO_PROMPTS = dataclasses.replace(QUICK, steps=25, eval_every=25, num_prompts=2, num_pastes=1)
 Run = Callable[..., TuneResult]
 
 
@@ -113,15 +114,19 @@ def test_tuning_lowers_the_loss_and_beats_zero_shot(run: Run) -> None:
     assert result.tuned.ap > result.zero_shot.ap
 
 
-def test_prompts_of_other_chances_find_more_together_in_a_detector_that_ships(
+def test_a_detector_that_ships_affords_more_than_another() -> None:
+    small, large = usual_config("nano"), usual_config("IDEA-Research/grounding-dino-tiny")
+    assert large == TuneConfig()
+    assert (small.num_prompts, small.num_pastes > 0) == (2, True)
+    assert small.steps > large.steps
+
+
+def test_prompts_of_other_chances_find_more_together(
     run: Run, nano: Detector, smears: Smears
 ) -> None:
     steps: list[int] = []
-    one = dataclasses.replace(QUICK, steps=25, eval_every=25)
-    result = run(
-        dataclasses.replace(one, num_prompts=None),
-        on_step=lambda report: steps.append(report.step),
-    )
+    one = dataclasses.replace(TWO_PROMPTS, num_prompts=1)
+    result = run(TWO_PROMPTS, on_step=lambda report: steps.append(report.step))
     alone = run(one)
     first, second = result.bundle.prompts
     assert all(torch.equal(first[name], tensor) for name, tensor in alone.bundle.prompts[0].items())

@@ -18,13 +18,15 @@ def test_each_way_is_judged_on_images_that_nothing_was_learnt_from(
 ) -> None:
     labelled = [example_of_two(tmp_path, seed) for seed in range(12)]
     discs_and_tiles = LabelledSet("two", TWO, tuple(labelled[:9]), tuple(labelled[9:]))
-    config = TuneConfig(steps=1, eval_every=1, batch_size=2)
+    config = TuneConfig(steps=1, eval_every=1, batch_size=2, num_zooms=1, num_pastes=1)
     rows = list(measure(nano, discs_and_tiles, num_images=9, config=config))
     assert [row.way for row in rows] == [
         "zero-shot",
         "one prompt, a step of it",
         "one prompt, the mean of its way",
         "two prompts",
+        "in more steps",
+        "of more views",
         "and edges",
         "edges in the score",
         "and names",

@@ -134,7 +134,7 @@ def two(nano: Detector, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
     """Discs and tiles, under names that tell the detector nothing; the prompt has hardly begun to learn."""
     folder = tmp_path_factory.mktemp("two")
     labelled = [example_of_two(folder, seed) for seed in range(9)]
-    config = TuneConfig(steps=1, eval_every=1, batch_size=2, num_prompts=1)
+    config = TuneConfig(steps=1, eval_every=1, batch_size=2)
     result = tune(nano, labelled[:6], labelled[6:], config, categories=TWO)
     return Tuned(nano, labelled[:6], result)
 

@@ -1,0 +1,98 @@
+"""Objects of other images are laid onto an image: where nothing lies, with their labels, and never those of a judge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdpt_engine.asking import ask
+from sdpt_engine.backbones.base import Detector
+from sdpt_engine.boxes import overlaps
+from sdpt_engine.data import ViewCache
+from sdpt_engine.pasting import Cutting, cuttings_of, pasted
+from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
+from sdpt_engine.views import ViewKind, view_pool
+
+RED = np.array([220, 20, 20], np.uint8)
+THINGS = (ObjectClass(0, "grey", "grey"), ObjectClass(1, "red", "red"))
+PASTED = ViewKind(seed=3, has_pasted=True)
+
+
+def with_square(label: int = 1, *, at: tuple[int, int] = (40, 30), side: int = 24) -> Pixels:
+    pixels = np.full((120, 160, 3), 60 + 40 * label, np.uint8)
+    pixels[at[1] : at[1] + side, at[0] : at[0] + side] = RED
+    return pixels
+
+
+def boxed(*boxes: tuple[int, int, int, int], label: int = 1, path: Path = Path("a.png")) -> Example:
+    return Example(path, np.array(boxes, np.float32), np.full(len(boxes), label, np.int64))
+
+
+def one_cutting() -> Cutting:
+    (cutting,) = cuttings_of(with_square(), boxed((40, 30, 64, 54)))
+    return cutting
+
+
+def found_red(pixels: Pixels) -> Boxes:
+    rows, columns = np.nonzero((np.abs(pixels.astype(int) - RED) < 60).all(-1))
+    return np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float32)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_new_box_lies_where_the_object_was_laid(seed: int) -> None:
+    empty = Example(Path("b.png"), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    blank = np.full((90, 200, 3), 200, np.uint8)
+    seen, example = pasted(blank, empty, [one_cutting()], np.random.default_rng(seed))
+    assert example.labels.tolist() == [1]
+    assert overlaps(found_red(seen), example.boxes)[0, 0] > 0.8
+    assert (blank == 200).all()
+
+
+def test_nothing_that_is_labelled_or_turned_down_is_covered() -> None:
+    pixels = with_square(0)
+    example = Example(
+        Path("a.png"),
+        np.array([[40, 30, 64, 54]], np.float32),
+        np.zeros(1, np.int64),
+        negatives=np.array([[100, 60, 150, 110]], np.float32),
+        negative_labels=np.zeros(1, np.int64),
+    )
+    _, more = pasted(pixels, example, [one_cutting()] * 5, np.random.default_rng(1))
+    assert len(more.boxes) > 2
+    assert overlaps(more.boxes[1:], np.concatenate((example.boxes, example.negatives))).max() < 0.1
+
+
+def test_what_finds_no_room_is_left_out() -> None:
+    full = boxed((0, 0, 160, 120))
+    seen, example = pasted(with_square(), full, [one_cutting()], np.random.default_rng(0))
+    assert len(example.boxes) == 1
+    assert np.array_equal(seen, with_square())
+
+
+def test_objects_of_a_large_image_are_kept_small() -> None:
+    large = np.zeros((2000, 4000, 3), np.uint8)
+    (cutting,) = cuttings_of(large, boxed((1000, 500, 3000, 1500)))
+    assert max(cutting.pixels.shape) < 800
+    assert cutting.image_wh == (1333, 666)
+    assert np.allclose(cutting.box[2:] - cutting.box[:2], [2000 / 3, 1000 / 3], atol=2)
+
+
+def test_what_learns_is_never_shown_an_object_of_what_judges(
+    nano: Detector, tmp_path: Path
+) -> None:
+    examples = []
+    for label in (0, 1):
+        path = tmp_path / f"{label}.png"
+        Image.fromarray(with_square(label)).save(path)
+        examples.append(boxed((40, 30, 64, 54), label=label, path=path))
+    both = ViewCache(nano, examples, ask(nano, THINGS))
+    kinds = [kind for kind in view_pool(0, 12, seed=0) if kind.has_pasted]
+    shown = [both.view(0, kind).example.labels.tolist() for kind in kinds]
+    assert [0, 1] in shown
+    learner = both.subset([0])
+    assert all(set(learner.view(0, kind).example.labels) == {0} for kind in kinds)
+    both.adopt(learner, [0])
+    assert [both.view(0, kind).example.labels.tolist() for kind in kinds] == shown
