@@ -197,7 +197,7 @@ class TuneConfig:
     prompt: PromptConfig = field(default_factory=PromptConfig)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "num_zooms", "num_pastes"):
+        for name in ("steps", "num_zooms", "num_pastes", "seed"):
             self._check(name, at_least=0)
         for name in ("batch_size", "eval_every", "num_prompts"):
             self._check(name, at_least=1)

@@ -46,7 +46,7 @@ def tune(
         bool,
         typer.Option("--plain", help="The published SDPT: shared tokens alone, none per class."),
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Of the split and the tuning.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the split and the tuning.")] = 0,
     val_fraction: Annotated[
         float,
         typer.Option("--val-fraction", min=0.0, max=1.0, help="Labelled images to judge by."),

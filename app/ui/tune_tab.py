@@ -135,7 +135,7 @@ def _advanced(workspace: Workspace) -> list[Any]:
                 elem_id="tune-steps",
             ),
             gr.Number(usual.prompt.num_tokens, label="Tokens", precision=0, minimum=0, maximum=128),
-            gr.Number(usual.seed, label="Seed", precision=0),
+            gr.Number(usual.seed, label="Seed", precision=0, minimum=0),
             gr.Number(HELD_OUT_FRACTION, label="Held out", minimum=0.05, maximum=0.9, step=0.05),
         ]
 

@@ -26,6 +26,7 @@ from sdpt_engine.predictor import Predictor
 from sdpt_engine.prompt import PromptSet
 from sdpt_engine.tuning import tune
 from sdpt_engine.types import Example, Metrics, StepReport, TuneConfig
+from sdpt_engine.usual import usual_config
 
 if TYPE_CHECKING:
     from sdpt_engine.adaptation import Adaptation
@@ -162,7 +163,8 @@ class _Bench:
         held_out = examples[:number] if len(examples) >= 6 else []
         learnt = examples[len(held_out) :]
         seconds: list[float] = []
-        config = TuneConfig(steps=self.plan.steps, eval_every=15, seed=cell.seed)
+        usual = usual_config(self.detector.name)
+        config = replace(usual, steps=self.plan.steps, eval_every=15, seed=cell.seed)
         result = tune(
             self.detector,
             learnt,

@@ -131,6 +131,7 @@ def test_debug_lets_the_error_through(tmp_path: Path) -> None:
         ["history", "--data", ".", "--image", "a.jpg", "--diff", "start"],
         ["export", "--data", ".", "--format", "voc", "--output", "x"],
         ["tune", "--data", ".", "--steps", "0"],
+        ["tune", "--data", ".", "--seed", "-1"],
         ["--data", ".", "status", "--data", "."],
     ],
     ids=" ".join,

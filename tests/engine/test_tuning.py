@@ -322,6 +322,12 @@ def test_tuning_on_two_captions_reaches_the_classes_of_both(
     assert (anchored.abs().amax(1) > 0).all()
 
 
+def test_numbers_that_make_no_sense_are_refused() -> None:
+    for name in ("seed", "steps", "num_pastes"):
+        with pytest.raises(InvalidExampleError, match=f"{name} must be at least 0, found -1"):
+            dataclasses.replace(QUICK, **{name: -1})  # type: ignore[arg-type]
+
+
 def test_no_images_are_refused(nano: Detector, smears: Smears) -> None:
     with pytest.raises(InvalidExampleError, match="at least one labelled image"):
         tune(nano, [], smears.val, QUICK, categories=smears.categories)
