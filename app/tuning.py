@@ -18,7 +18,7 @@ from app.job_context import JobContext, JobStopped, job_dir
 from app.learnt import PROMPT_OF_JOBS
 from app.measuring_jobs import keep_judged
 from app.readiness import readiness
-from app.settings import NANO, choose_backbone
+from app.settings import NANO
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, freeze, read_snapshot, write_snapshot
 from app.workspace import Workspace
 from sdpt_engine.errors import CheckpointError, ImageUnreadableError, TuneInterrupted
@@ -89,9 +89,9 @@ def enqueue_tune(workspace: Workspace, request: TuneRequest, at: datetime) -> Jo
 def run_tune(context: JobContext) -> Job:
     """Work the job off. Raises JobStopped between two steps when asked to."""
     request = TuneRequest(**context.claim.job.spec)
-    config = request.config(choose_backbone(context.workspace).name)
-    context.say("phase", {"text": "Loading the detector"}, step=0, total_steps=config.steps)
+    context.say("phase", {"text": "Loading the detector"}, step=0, total_steps=0)
     detector = context.detector()
+    config = request.config(detector.name)
     snapshot = read_snapshot(context.job_dir / SNAPSHOT_NAME)
     classes = snapshot_classes(snapshot.classes)
     skipped: list[dict[str, str]] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +116,7 @@ class ViewCache:
 
     @property
     def num_bytes(self) -> int:
-        """What the kept views take of the memory, in bytes; never above the budget."""
+        """What the kept views, and objects to paste, take of the memory, in bytes; never above the budget."""
         return self._num_bytes
 
     @property
@@ -163,7 +163,7 @@ class ViewCache:
         pixels = load_image_upright(example.image_path)
         if kind.has_pasted:
             chance = np.random.default_rng((kind.seed, index))
-            pixels, example = pasted(pixels, example, self._picked(chance), chance)
+            pixels, example = pasted(pixels, example, self._picked_for(example, chance), chance)
         pixels, seen = looked_at(pixels, example, kind)
         (image,) = self._detector.encode_images([pixels])
         if self._layer == 0:
@@ -171,17 +171,34 @@ class ViewCache:
         states = [self._detector.advanced([image], a.text, self._layer)[0] for a in self.asked]
         return View(tuple(states), seen, self.asked)
 
-    def _picked(self, chance: np.random.Generator) -> Iterator[Cutting]:
-        """A few objects of any of the images, up to as many as an image has."""
-        usual = round(sum(len(example.boxes) for example in self._examples) / len(self))
+    def _picked_for(self, example: Example, chance: np.random.Generator) -> list[Cutting]:
+        """A few objects of any of the images, up to as many as an image has.
+
+        An image that is labelled to its end gets none of one that is not: what lies beside an object may lack its box.
+        """
+        usual = round(sum(len(other.boxes) for other in self._examples) / len(self))
+        sources = [
+            index
+            for index, other in enumerate(self._examples)
+            if other.is_exhaustive or not example.is_exhaustive
+        ]
+        picked = []
         for _ in range(int(chance.integers(1, max(usual, 1) + 1))):
-            index = int(chance.integers(len(self)))
-            if index not in self._cuttings:
-                example = self._examples[index]
-                pixels = load_image_upright(example.image_path)
-                self._cuttings[index] = cuttings_of(pixels, example)
-            if cuttings := self._cuttings[index]:
-                yield cuttings[int(chance.integers(len(cuttings)))]
+            if cuttings := self._cuttings_of(int(chance.choice(sources))):
+                picked.append(cuttings[int(chance.integers(len(cuttings)))])
+        return picked
+
+    def _cuttings_of(self, index: int) -> tuple[Cutting, ...]:
+        """Kept as long as the memory allows."""
+        if index in self._cuttings:
+            return self._cuttings[index]
+        example = self._examples[index]
+        cuttings = cuttings_of(load_image_upright(example.image_path), example)
+        size = sum(cutting.pixels.nbytes for cutting in cuttings)
+        if self._num_bytes + size <= self._budget_bytes:
+            self._num_bytes += size
+            self._cuttings[index] = cuttings
+        return cuttings
 
     def _stored(self, view: View) -> View:
         distinct = _distinct(view).values()

@@ -16,11 +16,13 @@ from PIL import Image
 from sdpt_engine.types import Boxes, Example, Pixels
 
 _MARGIN = 0.06  # of the longer side, around the object
-_MOST_PX = 1333  # of the image that is cut from: no detector sees it larger
+_MOST_PX = 1333  # of an image: no detector sees it larger
 _LEAST_PX, _MOST_SHARE = 6, 0.95  # of a cutting, and of the image that it is laid on
+_LEAST_INSIDE = 0.4  # of a box that reaches over the image's border
 _SCALES = (0.7, 1.4)
 _TRIES = 20
 _MOST_HIDDEN = 0.1  # of the smaller of two objects
+_MOST_OF_ANOTHER = 0.25  # that a cutting may show: there it would be taught as nothing
 
 Chance = np.random.Generator
 
@@ -35,23 +37,35 @@ class Cutting:
     image_wh: tuple[int, int]
 
 
-def cuttings_of(pixels: Pixels, example: Example) -> tuple[Cutting, ...]:
-    """Every labelled object of an image; of a large image they are made smaller, as that is kept in memory."""
+def no_larger_than_seen(pixels: Pixels, example: Example) -> tuple[Pixels, Example]:
+    """Image and boxes at most as large as any detector looks at them."""
     height, width = pixels.shape[:2]
-    factor = min(1.0, _MOST_PX / max(width, height))
-    image_wh = (round(width * factor), round(height * factor))
+    if max(width, height) <= _MOST_PX:
+        return pixels, example
+    small = _resized(pixels, _MOST_PX / max(width, height))
+    scale = np.tile((small.shape[1] / width, small.shape[0] / height), 2).astype(np.float32)
+    return small, replace(example, boxes=example.boxes * scale, negatives=example.negatives * scale)
+
+
+def cuttings_of(pixels: Pixels, example: Example) -> tuple[Cutting, ...]:
+    """The labelled objects of an image, but for those that cannot be had without much of another."""
+    pixels, example = no_larger_than_seen(pixels, example)
+    height, width = pixels.shape[:2]
+    limits = np.array([width, height] * 2, np.float32)
+    inside = example.boxes.clip(0, limits)
     found = []
-    for box, label in zip(example.boxes, example.labels, strict=True):
+    for place, box in enumerate(inside):
         margin = _MARGIN * float((box[2:] - box[:2]).max())
         low = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)
-        high = np.ceil(np.minimum(box[2:] + margin, (width, height))).astype(int)
-        around = pixels[low[1] : high[1], low[0] : high[0]]
-        if not around.size:
-            continue
-        small = _resized(around, factor) if factor < 1.0 else around.copy()
-        scale = np.tile((small.shape[1], small.shape[0]) / (high - low), 2)
-        within = ((box - np.tile(low, 2)) * scale).astype(np.float32)
-        found.append(Cutting(small, within, int(label), image_wh))
+        high = np.ceil(np.minimum(box[2:] + margin, limits[2:])).astype(int)
+        region = np.array([*low, *high], np.float32)
+        least = max(_LEAST_INSIDE * float(_area(example.boxes[place])), 1.0)
+        is_whole = float(_area(box)) >= least
+        others = np.delete(inside, place, axis=0)
+        if is_whole and not (_shared(region, others) > _MOST_OF_ANOTHER * _area(others)).any():
+            around = pixels[low[1] : high[1], low[0] : high[0]].copy()
+            label = int(example.labels[place])
+            found.append(Cutting(around, box - np.tile(region[:2], 2), label, (width, height)))
     return tuple(found)
 
 
@@ -60,8 +74,9 @@ def pasted(
 ) -> tuple[Pixels, Example]:
     """The image with these objects on it too, each somewhat smaller or larger, mirrored or not, where nothing lies.
 
-    What finds no room is left out.
+    What finds no room is left out. A large image is made smaller.
     """
+    pixels, example = no_larger_than_seen(pixels, example)
     canvas = pixels.copy()
     boxes, labels = list(example.boxes), list(example.labels)
     for cutting in cuttings:
@@ -102,33 +117,39 @@ def _free_place(
     for _ in range(_TRIES):
         corner = int(chance.integers(shape[1] - w)), int(chance.integers(shape[0] - h))
         box = cutting.box + np.tile(np.array(corner, np.float32), 2)
-        if not (_hidden(box, avoided) > _MOST_HIDDEN).any():
+        smaller = np.minimum(_area(box), _area(avoided))
+        if not (_shared(box, avoided) > _MOST_HIDDEN * smaller).any():
             return corner
     return None
 
 
-def _hidden(box: Boxes, others: Boxes) -> NDArray[np.float32]:
-    """What one box and each of the others have in common, as a share of the smaller of the two. [4], [N, 4] to [N]."""
-    common = (np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])).clip(min=0)
-    smaller = np.minimum((box[2:] - box[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1))
-    hidden: NDArray[np.float32] = common.prod(axis=1) / np.maximum(smaller, 1e-6)
-    return hidden
+def _shared(box: Boxes, others: Boxes) -> NDArray[np.float32]:
+    """The area that one box has in common with each of the others. [4], [N, 4] to [N]."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    area: NDArray[np.float32] = sides.clip(min=0).prod(axis=1)
+    return area
+
+
+def _area(boxes: Boxes) -> NDArray[np.float32]:
+    """[..., 4] to [...]."""
+    area: NDArray[np.float32] = (boxes[..., 2:] - boxes[..., :2]).clip(min=0).prod(axis=-1)
+    return area
 
 
 def _blend(canvas: Pixels, cutting: Cutting, corner: tuple[int, int]) -> None:
-    """Lay the cutting on the canvas, in place: whole on the object, less and less towards its own border."""
+    """Lay the cutting on the canvas, in place: whole on the object, less and less from there to its own border."""
     (left, top), (h, w) = corner, cutting.pixels.shape[:2]
-    fade = max(1.0, _MARGIN * float((cutting.box[2:] - cutting.box[:2]).max()))
-    across, down = _ramp(w, fade), _ramp(h, fade)
-    weight = (down[:, None] * across)[..., None]
+    x1, y1, x2, y2 = cutting.box
+    weight = (_ramp(h, y1, h - y2)[:, None] * _ramp(w, x1, w - x2))[..., None]
     below = canvas[top : top + h, left : left + w]
     below[...] = (weight * cutting.pixels + (1 - weight) * below).round().astype(np.uint8)
 
 
-def _ramp(length: int, fade: float) -> NDArray[np.float64]:
-    """1 inside, falling to nearly 0 within `fade` of both ends."""
-    steps = np.arange(length)
-    ramp: NDArray[np.float64] = np.minimum(np.minimum(steps + 1, length - steps) / fade, 1.0)
+def _ramp(length: int, before: float, after: float) -> NDArray[np.float32]:
+    """1 on the object, falling to nearly 0 over the pixels `before` and `after` it; float32 [length]."""
+    steps = np.arange(length, dtype=np.float32)
+    rising, falling = (steps + 1) / max(before, 1.0), (length - steps) / max(after, 1.0)
+    ramp: NDArray[np.float32] = np.minimum(np.minimum(rising, falling), 1.0).astype(np.float32)
     return ramp
 
 

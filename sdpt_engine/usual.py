@@ -6,11 +6,11 @@ from sdpt_engine.availability import SHIPPED_PX
 from sdpt_engine.types import TuneConfig
 
 
-def usual_config(detector: str) -> TuneConfig:
-    """By the detector's name. One that ships is small and quick: it affords more steps, more views and two prompts.
+def usual_config(name: str) -> TuneConfig:
+    """For the detector of that name. One that ships is small and quick: it affords more steps and views, two prompts.
 
     Its numbers were chosen on training images of the shipped sets.
     """
-    if detector not in SHIPPED_PX:
+    if name not in SHIPPED_PX:
         return TuneConfig()
     return TuneConfig(steps=300, num_zooms=4, num_pastes=4, num_prompts=2)

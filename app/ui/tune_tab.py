@@ -90,10 +90,10 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
 
     @telling
     def on_tune(
-        prelabels: bool, least: float, steps: float, tokens: float, seed: float, share: float
+        prelabels: bool, least: float, steps: float | None, tokens: float, seed: float, share: float
     ) -> None:
         request = TuneRequest(
-            steps=int(steps),
+            steps=None if steps is None else int(steps),
             num_tokens=int(tokens),
             seed=int(seed),
             val_fraction=float(share),
@@ -128,8 +128,8 @@ def _advanced(workspace: Workspace) -> list[Any]:
     with gr.Accordion("Advanced", open=False, elem_id="tune-advanced"), gr.Row():
         return [
             gr.Number(
-                usual.steps,
                 label="Steps of each prompt",
+                placeholder=f"{usual.steps}, as is usual",
                 precision=0,
                 minimum=1,
                 elem_id="tune-steps",

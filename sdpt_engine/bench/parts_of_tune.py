@@ -2,8 +2,8 @@
 
 Some images of train.json are labelled; a part of them learns, the others judge what is kept. Judged on test.json are
 then the detector without a prompt, one prompt as its best step left it, as the mean of its way, two prompts together,
-in as many steps and with as many views as is usual for it, and on top of these edges, before and after they have a say
-in the score, and names.
+in more steps and with more views where that is usual for the detector, and on top of these edges, before and after they
+have a say in the score, and names.
 
     python -m sdpt_engine.bench.parts_of_tune assets/datasets/microcontrollers --images 20
 """
@@ -53,6 +53,7 @@ def measure(
     """One way after the other, each as soon as it is known; `config` is how the last prompts are tuned."""
     train, held_out = labelled_by_person(labelled, num_images=num_images, seed=config.seed)
     yield _judged(detector, labelled, "zero-shot", None, 0.0)
+    before = None
     two = replace(config, num_prompts=2, num_zooms=0, num_pastes=0)
     few = replace(two, steps=min(TuneConfig().steps, config.steps))
     for way, settings in (
@@ -60,8 +61,11 @@ def measure(
         ("one prompt, the mean of its way", replace(few, num_prompts=1)),
         ("two prompts", few),
         ("in more steps", two),
-        ("of more views", config),
+        ("as is usual for it", config),
     ):
+        if settings == before:
+            continue
+        before = settings
         started = time.perf_counter()
         result = tune(detector, train, held_out, settings, categories=labelled.classes)
         yield _judged(detector, labelled, way, result.bundle, time.perf_counter() - started)

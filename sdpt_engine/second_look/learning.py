@@ -55,10 +55,10 @@ def learn_edges(
     seed: int = 0,
     should_stop: ShouldStop | None = None,
 ) -> TuneResult:
-    """The result with a second look at edges, where that betters AP on the images that judged it; else as it was.
+    """The result with a second look at edges, where the images that judged it are for that; else as it was.
 
-    What `train` made of the start is preferred to it unless it places the boxes of these images clearly worse; nano
-    takes the better one unless their AP is clearly against it. Once they have judged, these images teach edges too;
+    They are where it betters their AP; of nano, where AP is not clearly against it. What `train` made of the start is
+    preferred to it unless it places their boxes clearly worse. Once they have judged, these images teach edges too;
     what was measured stays what it was before, and so does `judged_edges`. Raises TuneInterrupted when `should_stop`
     says so.
     """
@@ -74,10 +74,9 @@ def learn_edges(
     tensors = taught_by(train)
     learnt = _judged_again(detector, result, edges=tensors)
     may_be_as_close = may_be_as_high(_overlaps_with_true(learnt), _overlaps_with_true(with_start))
-    best = learnt if may_be_as_close else with_start
-    if not _is_taken(detector, best, result):
-        return result
-    if best is with_start:
+    preferred = (learnt, with_start) if may_be_as_close else (with_start, learnt)
+    best = next((look for look in preferred if _is_taken(detector, look, result)), result)
+    if best is not learnt:
         return best
     from_all = taught_by([*train, *(pair.example for pair in result.judged)])
     bundle = dataclasses.replace(best.bundle, edges=from_all, judged_edges=tensors)

@@ -31,8 +31,9 @@ def boxed(*boxes: tuple[int, int, int, int], label: int = 1, path: Path = Path("
     return Example(path, np.array(boxes, np.float32), np.full(len(boxes), label, np.int64))
 
 
-def one_cutting() -> Cutting:
-    (cutting,) = cuttings_of(with_square(), boxed((40, 30, 64, 54)))
+def one_cutting(*, at: tuple[int, int] = (40, 30)) -> Cutting:
+    x, y = at
+    (cutting,) = cuttings_of(with_square(at=at), boxed((x, y, x + 24, y + 24)))
     return cutting
 
 
@@ -42,13 +43,27 @@ def found_red(pixels: Pixels) -> Boxes:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_new_box_lies_where_the_object_was_laid(seed: int) -> None:
+@pytest.mark.parametrize("at", [(40, 30), (0, 96)], ids=["inside", "in a corner"])
+def test_the_new_box_lies_where_the_object_was_laid(at: tuple[int, int], seed: int) -> None:
     empty = Example(Path("b.png"), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
     blank = np.full((90, 200, 3), 200, np.uint8)
-    seen, example = pasted(blank, empty, [one_cutting()], np.random.default_rng(seed))
+    seen, example = pasted(blank, empty, [one_cutting(at=at)], np.random.default_rng(seed))
     assert example.labels.tolist() == [1]
-    assert overlaps(found_red(seen), example.boxes)[0, 0] > 0.8
+    assert np.abs(found_red(seen) - example.boxes).max() <= 1.0
     assert (blank == 200).all()
+
+
+def test_a_box_over_the_border_is_cut_as_far_as_it_is_seen() -> None:
+    outside, half, little = (-50, 10, -10, 40), (-12, 30, 20, 60), (150, 0, 200, 40)
+    (cutting,) = cuttings_of(with_square(), boxed(outside, half, little))
+    assert cutting.box.tolist() == [0, 2, 20, 32]
+
+
+def test_what_cannot_be_cut_without_its_neighbour_is_left_out() -> None:
+    near, over, apart = (40, 30, 64, 54), (50, 40, 70, 60), (100, 90, 124, 114)
+    (cutting,) = cuttings_of(with_square(), boxed(near, over, apart))
+    assert cutting.box[2] - cutting.box[0] == 24
+    assert len(cuttings_of(with_square(), boxed(near, apart))) == 2
 
 
 def test_nothing_that_is_labelled_or_turned_down_is_covered() -> None:
@@ -74,10 +89,13 @@ def test_what_finds_no_room_is_left_out() -> None:
 
 def test_objects_of_a_large_image_are_kept_small() -> None:
     large = np.zeros((2000, 4000, 3), np.uint8)
-    (cutting,) = cuttings_of(large, boxed((1000, 500, 3000, 1500)))
+    example = boxed((1000, 500, 3000, 1500))
+    (cutting,) = cuttings_of(large, example)
     assert max(cutting.pixels.shape) < 800
     assert cutting.image_wh == (1333, 666)
     assert np.allclose(cutting.box[2:] - cutting.box[:2], [2000 / 3, 1000 / 3], atol=2)
+    seen, _ = pasted(large, example, [], np.random.default_rng(0))
+    assert seen.shape == (666, 1333, 3)
 
 
 def test_what_learns_is_never_shown_an_object_of_what_judges(

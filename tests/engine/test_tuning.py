@@ -117,7 +117,8 @@ def test_tuning_lowers_the_loss_and_beats_zero_shot(run: Run) -> None:
 def test_a_detector_that_ships_affords_more_than_another() -> None:
     small, large = usual_config("nano"), usual_config("IDEA-Research/grounding-dino-tiny")
     assert large == TuneConfig()
-    assert (small.num_prompts, small.num_pastes > 0) == (2, True)
+    assert small.num_prompts == 2
+    assert small.num_pastes > 0
     assert small.steps > large.steps
 
 
