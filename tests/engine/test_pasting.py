@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +99,7 @@ def test_objects_of_a_large_image_are_kept_small() -> None:
     assert seen.shape == (666, 1333, 3)
 
 
-def test_what_learns_is_never_shown_an_object_of_what_judges(
+def test_who_learns_is_never_shown_objects_of_who_judges_or_is_unfinished(
     nano: Detector, tmp_path: Path
 ) -> None:
     examples = []
@@ -112,5 +113,8 @@ def test_what_learns_is_never_shown_an_object_of_what_judges(
     assert [0, 1] in shown
     learner = both.subset([0])
     assert all(set(learner.view(0, kind).example.labels) == {0} for kind in kinds)
+    unfinished = dataclasses.replace(examples[0], is_exhaustive=False)
+    mixed = ViewCache(nano, [unfinished, examples[1]], ask(nano, THINGS))
+    assert all(set(mixed.view(1, kind).example.labels) == {1} for kind in kinds)
     both.adopt(learner, [0])
     assert [both.view(0, kind).example.labels.tolist() for kind in kinds] == shown
