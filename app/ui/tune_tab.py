@@ -22,6 +22,7 @@ from app.ui import markup
 from app.ui.job_view import JobView, described, looked_at
 from app.ui.messages import announce, telling
 from app.workspace import Workspace
+from sdpt_engine.types import TuneConfig
 from storage import jobs
 from storage.types import Bundle, BundleKind, JobKind
 
@@ -30,6 +31,7 @@ _LOOK_EVERY_S = 1.0
 
 def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     """Build the tab's contents inside the current block."""
+    usual = sdpt_engine.usual_config(choose_backbone(workspace).name)
     with gr.Row():
         with gr.Column(scale=2, min_width=320):
             labelled = gr.HTML(lambda: _labelled(workspace), elem_id="tune-labelled")
@@ -43,7 +45,7 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
                 info="As soon as the new prompt is adopted",
                 elem_id="tune-then-prelabel",
             )
-            numbers = _advanced(workspace)
+            numbers = _advanced(usual)
             state_text = gr.HTML(elem_id="tune-state")
         with gr.Column(scale=3, min_width=380):
             with gr.Row():
@@ -90,10 +92,12 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
 
     @telling
     def on_tune(
-        prelabels: bool, least: float, steps: float | None, tokens: float, seed: float, share: float
+        prelabels: bool, least: float, steps: float, tokens: float, seed: float, share: float
     ) -> None:
         request = TuneRequest(
-            steps=None if steps is None else int(steps),
+            steps=None
+            if steps == usual.steps
+            else int(steps),  # the backbone may be another by now
             num_tokens=int(tokens),
             seed=int(seed),
             val_fraction=float(share),
@@ -123,13 +127,12 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     prelabel_text.change(fn=None, js=announce("proposals"))
 
 
-def _advanced(workspace: Workspace) -> list[Any]:
-    usual = sdpt_engine.usual_config(choose_backbone(workspace).name)
+def _advanced(usual: TuneConfig) -> list[Any]:
     with gr.Accordion("Advanced", open=False, elem_id="tune-advanced"), gr.Row():
         return [
             gr.Number(
+                usual.steps,
                 label="Steps of each prompt",
-                placeholder=f"{usual.steps}, as is usual",
                 precision=0,
                 minimum=1,
                 elem_id="tune-steps",
