@@ -22,6 +22,18 @@ def xyxy_to_cxcywh(boxes: Tensor) -> Tensor:
     return torch.cat(((low + high) / 2, high - low), dim=-1)
 
 
+def area_xyxy(boxes: Boxes) -> NDArray[np.float32]:
+    """[..., 4] to [...]; 0 for a box that is turned inside out."""
+    return np.asarray((boxes[..., 2:] - boxes[..., :2]).clip(min=0).prod(axis=-1), np.float32)
+
+
+def mirrored_xyxy(boxes: Boxes, width: int) -> Boxes:
+    """As seen in a mirror, in an image `width` pixels wide: [..., 4] to [..., 4]."""
+    result = boxes.copy()
+    result[..., 0], result[..., 2] = width - boxes[..., 2], width - boxes[..., 0]
+    return result
+
+
 def iou_xyxy(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union of each pair: [N, 4] and [M, 4] to [N, M] in 0..1."""
     overlap, union = _overlap_and_union(first, second)

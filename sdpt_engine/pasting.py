@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from sdpt_engine.boxes import area_xyxy, mirrored_xyxy
 from sdpt_engine.types import Boxes, Example, Pixels
+from sdpt_engine.views import resized, visible_part
 
 _MARGIN = 0.06  # of the longer side, around the object
 _MOST_PX = 1333  # of an image: no detector sees it larger
 _LEAST_PX, _MOST_SHARE = 6, 0.95  # of a cutting, and of the image that it is laid on
-_LEAST_INSIDE = 0.4  # of a box that reaches over the image's border
 _SCALES = (0.7, 1.4)
 _TRIES = 20
 _MOST_HIDDEN = 0.1  # of the smaller of two objects
@@ -37,32 +37,32 @@ class Cutting:
     image_wh: tuple[int, int]
 
 
-def no_larger_than_seen(pixels: Pixels, example: Example) -> tuple[Pixels, Example]:
+def _no_larger_than_seen(pixels: Pixels, example: Example) -> tuple[Pixels, Example]:
     """Image and boxes at most as large as any detector looks at them."""
     height, width = pixels.shape[:2]
     if max(width, height) <= _MOST_PX:
         return pixels, example
-    small = _resized(pixels, _MOST_PX / max(width, height))
+    small = resized(pixels, _MOST_PX / max(width, height))
     scale = np.tile((small.shape[1] / width, small.shape[0] / height), 2).astype(np.float32)
     return small, replace(example, boxes=example.boxes * scale, negatives=example.negatives * scale)
 
 
 def cuttings_of(pixels: Pixels, example: Example) -> tuple[Cutting, ...]:
     """The labelled objects of an image, but for those that cannot be had without much of another."""
-    pixels, example = no_larger_than_seen(pixels, example)
+    pixels, example = _no_larger_than_seen(pixels, example)
     height, width = pixels.shape[:2]
-    limits = np.array([width, height] * 2, np.float32)
-    inside = example.boxes.clip(0, limits)
+    inside, is_visible = visible_part(example.boxes, (width, height))
     found = []
     for place, box in enumerate(inside):
         margin = _MARGIN * float((box[2:] - box[:2]).max())
         low = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)
-        high = np.ceil(np.minimum(box[2:] + margin, limits[2:])).astype(int)
+        high = np.ceil(np.minimum(box[2:] + margin, (width, height))).astype(int)
         region = np.array([*low, *high], np.float32)
-        least = max(_LEAST_INSIDE * float(_area(example.boxes[place])), 1.0)
-        is_whole = float(_area(box)) >= least
         others = np.delete(inside, place, axis=0)
-        if is_whole and not (_shared(region, others) > _MOST_OF_ANOTHER * _area(others)).any():
+        if (
+            is_visible[place]
+            and not (_shared(region, others) > _MOST_OF_ANOTHER * area_xyxy(others)).any()
+        ):
             around = pixels[low[1] : high[1], low[0] : high[0]].copy()
             label = int(example.labels[place])
             found.append(Cutting(around, box - np.tile(region[:2], 2), label, (width, height)))
@@ -76,7 +76,7 @@ def pasted(
 
     What finds no room is left out. A large image is made smaller.
     """
-    pixels, example = no_larger_than_seen(pixels, example)
+    pixels, example = _no_larger_than_seen(pixels, example)
     canvas = pixels.copy()
     boxes, labels = list(example.boxes), list(example.labels)
     for cutting in cuttings:
@@ -98,14 +98,14 @@ def _changed(cutting: Cutting, shape: tuple[int, ...], chance: Chance) -> Cuttin
     """As large in this image as in its own, give or take, and perhaps mirrored; None where that does not fit."""
     height, width = shape[:2]
     to_this = min(width / cutting.image_wh[0], height / cutting.image_wh[1])
-    scaled = _resized(cutting.pixels, to_this * float(np.exp(chance.uniform(*np.log(_SCALES)))))
+    scaled = resized(cutting.pixels, to_this * float(np.exp(chance.uniform(*np.log(_SCALES)))))
     is_mirrored = chance.random() < 0.5
     h, w = scaled.shape[:2]
     if min(h, w) < _LEAST_PX or w > _MOST_SHARE * width or h > _MOST_SHARE * height:
         return None
     box = cutting.box * np.tile((w / cutting.pixels.shape[1], h / cutting.pixels.shape[0]), 2)
     if is_mirrored:
-        scaled, box = scaled[:, ::-1], np.array([w - box[2], box[1], w - box[0], box[3]])
+        scaled, box = scaled[:, ::-1], mirrored_xyxy(box, w)
     return replace(cutting, pixels=scaled, box=box.astype(np.float32))
 
 
@@ -117,7 +117,7 @@ def _free_place(
     for _ in range(_TRIES):
         corner = int(chance.integers(shape[1] - w)), int(chance.integers(shape[0] - h))
         box = cutting.box + np.tile(np.array(corner, np.float32), 2)
-        smaller = np.minimum(_area(box), _area(avoided))
+        smaller = np.minimum(area_xyxy(box), area_xyxy(avoided))
         if not (_shared(box, avoided) > _MOST_HIDDEN * smaller).any():
             return corner
     return None
@@ -127,12 +127,6 @@ def _shared(box: Boxes, others: Boxes) -> NDArray[np.float32]:
     """The area that one box has in common with each of the others. [4], [N, 4] to [N]."""
     sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
     area: NDArray[np.float32] = sides.clip(min=0).prod(axis=1)
-    return area
-
-
-def _area(boxes: Boxes) -> NDArray[np.float32]:
-    """[..., 4] to [...]."""
-    area: NDArray[np.float32] = (boxes[..., 2:] - boxes[..., :2]).clip(min=0).prod(axis=-1)
     return area
 
 
@@ -151,9 +145,3 @@ def _ramp(length: int, before: float, after: float) -> NDArray[np.float32]:
     rising, falling = (steps + 1) / max(before, 1.0), (length - steps) / max(after, 1.0)
     ramp: NDArray[np.float32] = np.minimum(np.minimum(rising, falling), 1.0).astype(np.float32)
     return ramp
-
-
-def _resized(pixels: Pixels, factor: float) -> Pixels:
-    height, width = pixels.shape[:2]
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))

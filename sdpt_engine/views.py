@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from sdpt_engine.boxes import area_xyxy, mirrored_xyxy
 from sdpt_engine.types import Boxes, Example, Pixels
 
-LEAST_VISIBLE = 0.4  # of a box's area; what is cut off more is no longer labelled
+_LEAST_VISIBLE = 0.4  # of a box's area; what is cut off more is no longer labelled
 GREY = 127
 ZOOMS = (1.4, 0.7, 1.2, 0.85)
 
@@ -52,19 +53,29 @@ def looked_at(pixels: Pixels, example: Example, kind: ViewKind) -> tuple[Pixels,
 
 def mirrored(example: Example, width: int) -> Example:
     """The example as seen in a mirror, for an image `width` pixels wide."""
+    boxes, negatives = (mirrored_xyxy(b, width) for b in (example.boxes, example.negatives))
+    return replace(example, boxes=boxes, negatives=negatives)
 
-    def turned(boxes: Boxes) -> Boxes:
-        result = boxes.copy()
-        result[:, 0], result[:, 2] = width - boxes[:, 2], width - boxes[:, 0]
-        return result
 
-    return replace(example, boxes=turned(example.boxes), negatives=turned(example.negatives))
+def resized(pixels: Pixels, factor: float) -> Pixels:
+    """`factor` times as large, and at least one pixel."""
+    height, width = pixels.shape[:2]
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def visible_part(boxes: Boxes, size_wh: tuple[int, int]) -> tuple[Boxes, NDArray[np.bool_]]:
+    """What of boxes lies inside an image, and whether that is enough to be labelled: [N, 4] to [N, 4] and [N]."""
+    inside = np.clip(boxes, 0, np.array([*size_wh, *size_wh], np.float32)).astype(np.float32)
+    share = area_xyxy(inside) / np.maximum(area_xyxy(boxes), 1e-6)
+    is_visible = (share >= _LEAST_VISIBLE) & ((inside[:, 2:] - inside[:, :2]) >= 1).all(1)
+    return inside, is_visible
 
 
 def _zoomed(pixels: Pixels, example: Example, kind: ViewKind) -> tuple[Pixels, Example]:
     height, width = pixels.shape[:2]
-    size = (max(1, round(width * kind.zoom)), max(1, round(height * kind.zoom)))
-    scaled = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+    scaled = resized(pixels, kind.zoom)
+    size = (scaled.shape[1], scaled.shape[0])
     place = np.random.default_rng(kind.seed).random(2)
     # Where the scaled picture's corner lies in the new one: left of it when enlarged.
     left, top = (round(p * (n - m)) for p, n, m in zip(place, (width, height), size, strict=True))
@@ -83,8 +94,9 @@ def _overlap(start: int, length: int, room: int) -> tuple[slice, slice]:
 def _moved(
     example: Example, zoom: float, offset: tuple[int, int], size_wh: tuple[int, int]
 ) -> Example:
-    boxes, is_visible = _cut(example.boxes, zoom, offset, size_wh)
-    negatives, is_negative_visible = _cut(example.negatives, zoom, offset, size_wh)
+    factor, shift = np.float32(zoom), np.tile(np.array(offset, np.float32), 2)
+    boxes, is_visible = visible_part(example.boxes * factor + shift, size_wh)
+    negatives, is_negative_visible = visible_part(example.negatives * factor + shift, size_wh)
     return replace(
         example,
         boxes=boxes[is_visible],
@@ -92,17 +104,3 @@ def _moved(
         negatives=negatives[is_negative_visible],
         negative_labels=example.negative_labels[is_negative_visible],
     )
-
-
-def _cut(
-    boxes: Boxes, zoom: float, offset: tuple[int, int], size_wh: tuple[int, int]
-) -> tuple[Boxes, NDArray[np.bool_]]:
-    moved = boxes * np.float32(zoom) + np.array([*offset, *offset], np.float32)
-    inside = np.clip(moved, 0, np.array([*size_wh, *size_wh], np.float32)).astype(np.float32)
-    share = _area(inside) / np.maximum(_area(moved), 1e-6)
-    is_visible = (share >= LEAST_VISIBLE) & ((inside[:, 2:] - inside[:, :2]) >= 1).all(1)
-    return inside, is_visible
-
-
-def _area(boxes: Boxes) -> NDArray[np.float32]:
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).clip(min=0).prod(1), np.float32)

@@ -94,10 +94,9 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     def on_tune(
         prelabels: bool, least: float, steps: float, tokens: float, seed: float, share: float
     ) -> None:
+        unlike_usual = None if steps == usual.steps else int(steps)  # the backbone may have changed
         request = TuneRequest(
-            steps=None
-            if steps == usual.steps
-            else int(steps),  # the backbone may be another by now
+            steps=unlike_usual,
             num_tokens=int(tokens),
             seed=int(seed),
             val_fraction=float(share),
