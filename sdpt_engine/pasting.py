@@ -22,18 +22,20 @@ _LEAST_PX, _MOST_SHARE = 6, 0.95  # of a cutting, and of the image that it is la
 _SCALES = (0.7, 1.4)
 _TRIES = 20
 _MOST_HIDDEN = 0.1  # of the smaller of two objects
-_MOST_OF_ANOTHER = 0.25  # that a cutting may show: there it would be taught as nothing
 
 Chance = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
 class Cutting:
-    """An object and a little around it: uint8 [h, w, 3], its box in that, and how large the whole image was."""
+    """An object and a little around it: uint8 [h, w, 3], what is labelled in that, and how large the whole image was.
+
+    The first box is that of the object; the others are of what can be seen of its neighbours.
+    """
 
     pixels: Pixels
-    box: Boxes  # [4]
-    label: int
+    boxes: Boxes  # [N, 4]
+    labels: NDArray[np.int64]  # [N]
     image_wh: tuple[int, int]
 
 
@@ -48,24 +50,21 @@ def _no_larger_than_seen(pixels: Pixels, example: Example) -> tuple[Pixels, Exam
 
 
 def cuttings_of(pixels: Pixels, example: Example) -> tuple[Cutting, ...]:
-    """The labelled objects of an image, but for those that cannot be had without much of another."""
+    """The labelled objects of an image, each with what is seen of its neighbours."""
     pixels, example = _no_larger_than_seen(pixels, example)
     height, width = pixels.shape[:2]
     inside, is_visible = visible_part(example.boxes, (width, height))
+    boxes, labels = inside[is_visible], example.labels[is_visible]
     found = []
-    for place, box in enumerate(inside):
+    for place, box in enumerate(boxes):
         margin = _MARGIN * float((box[2:] - box[:2]).max())
-        low = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)
-        high = np.ceil(np.minimum(box[2:] + margin, (width, height))).astype(int)
-        region = np.array([*low, *high], np.float32)
-        others = np.delete(inside, place, axis=0)
-        if (
-            is_visible[place]
-            and not (_shared(region, others) > _MOST_OF_ANOTHER * area_xyxy(others)).any()
-        ):
-            around = pixels[low[1] : high[1], low[0] : high[0]].copy()
-            label = int(example.labels[place])
-            found.append(Cutting(around, box - np.tile(region[:2], 2), label, (width, height)))
+        x1, y1 = np.floor(np.maximum(box[:2] - margin, 0)).astype(int)
+        x2, y2 = np.ceil(np.minimum(box[2:] + margin, (width, height))).astype(int)
+        own_first = np.roll(np.arange(len(boxes)), -place)
+        moved = boxes[own_first] - np.array([x1, y1, x1, y1], np.float32)
+        within, is_seen = visible_part(moved, (x2 - x1, y2 - y1))
+        around = pixels[y1:y2, x1:x2].copy()
+        found.append(Cutting(around, within[is_seen], labels[own_first][is_seen], (width, height)))
     return tuple(found)
 
 
@@ -77,21 +76,16 @@ def pasted(
     What finds no room is left out. A large image is made smaller.
     """
     pixels, example = _no_larger_than_seen(pixels, example)
-    canvas = pixels.copy()
-    boxes, labels = list(example.boxes), list(example.labels)
+    canvas, boxes, labels = pixels.copy(), example.boxes, example.labels
     for cutting in cuttings:
         changed = _changed(cutting, pixels.shape, chance)
-        avoided = np.array([*boxes, *example.negatives], np.float32).reshape(-1, 4)
+        avoided = np.concatenate((boxes, example.negatives))
         corner = None if changed is None else _free_place(changed, pixels.shape, avoided, chance)
         if changed is not None and corner is not None:
             _blend(canvas, changed, corner)
-            boxes.append(changed.box + np.tile(np.array(corner, np.float32), 2))
-            labels.append(np.int64(cutting.label))
-    return canvas, replace(
-        example,
-        boxes=np.array(boxes, np.float32).reshape(-1, 4),
-        labels=np.array(labels, np.int64),
-    )
+            boxes = np.concatenate((boxes, _moved(changed.boxes, corner)))
+            labels = np.concatenate((labels, changed.labels))
+    return canvas, replace(example, boxes=boxes, labels=labels)
 
 
 def _changed(cutting: Cutting, shape: tuple[int, ...], chance: Chance) -> Cutting | None:
@@ -103,37 +97,42 @@ def _changed(cutting: Cutting, shape: tuple[int, ...], chance: Chance) -> Cuttin
     h, w = scaled.shape[:2]
     if min(h, w) < _LEAST_PX or w > _MOST_SHARE * width or h > _MOST_SHARE * height:
         return None
-    box = cutting.box * np.tile((w / cutting.pixels.shape[1], h / cutting.pixels.shape[0]), 2)
+    scale = np.tile((w / cutting.pixels.shape[1], h / cutting.pixels.shape[0]), 2)
+    boxes = (cutting.boxes * scale).astype(np.float32)
     if is_mirrored:
-        scaled, box = scaled[:, ::-1], mirrored_xyxy(box, w)
-    return replace(cutting, pixels=scaled, box=box.astype(np.float32))
+        scaled, boxes = scaled[:, ::-1], mirrored_xyxy(boxes, w)
+    return replace(cutting, pixels=scaled, boxes=boxes)
 
 
 def _free_place(
     cutting: Cutting, shape: tuple[int, ...], avoided: Boxes, chance: Chance
 ) -> tuple[int, int] | None:
-    """Upper left corner, x and y, where the object hides none of what is avoided; None after some tries."""
+    """Upper left corner, x and y, where the objects hide none of what is avoided; None after some tries."""
     h, w = cutting.pixels.shape[:2]
     for _ in range(_TRIES):
         corner = int(chance.integers(shape[1] - w)), int(chance.integers(shape[0] - h))
-        box = cutting.box + np.tile(np.array(corner, np.float32), 2)
-        smaller = np.minimum(area_xyxy(box), area_xyxy(avoided))
-        if not (_shared(box, avoided) > _MOST_HIDDEN * smaller).any():
+        if not _hides_any(_moved(cutting.boxes, corner), avoided):
             return corner
     return None
 
 
-def _shared(box: Boxes, others: Boxes) -> NDArray[np.float32]:
-    """The area that one box has in common with each of the others. [4], [N, 4] to [N]."""
-    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
-    area: NDArray[np.float32] = sides.clip(min=0).prod(axis=1)
-    return area
+def _moved(boxes: Boxes, corner: tuple[int, int]) -> Boxes:
+    return boxes + np.tile(np.array(corner, np.float32), 2)
+
+
+def _hides_any(boxes: Boxes, avoided: Boxes) -> bool:
+    """Whether one of the boxes [N, 4] has too much in common with one of the others [M, 4]."""
+    low = np.maximum(boxes[:, None, :2], avoided[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], avoided[None, :, 2:])
+    common = area_xyxy(np.concatenate((low, high), axis=-1))
+    smaller = np.minimum(area_xyxy(boxes)[:, None], area_xyxy(avoided)[None])
+    return bool((common > _MOST_HIDDEN * smaller).any())
 
 
 def _blend(canvas: Pixels, cutting: Cutting, corner: tuple[int, int]) -> None:
     """Lay the cutting on the canvas, in place: whole on the object, less and less from there to its own border."""
     (left, top), (h, w) = corner, cutting.pixels.shape[:2]
-    x1, y1, x2, y2 = cutting.box
+    x1, y1, x2, y2 = cutting.boxes[0]
     weight = (_ramp(h, y1, h - y2)[:, None] * _ramp(w, x1, w - x2))[..., None]
     below = canvas[top : top + h, left : left + w]
     below[...] = (weight * cutting.pixels + (1 - weight) * below).round().astype(np.uint8)

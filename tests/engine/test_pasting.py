@@ -57,14 +57,23 @@ def test_the_new_box_lies_where_the_object_was_laid(at: tuple[int, int], seed: i
 def test_a_box_over_the_border_is_cut_as_far_as_it_is_seen() -> None:
     outside, half, little = (-50, 10, -10, 40), (-12, 30, 20, 60), (150, 0, 200, 40)
     (cutting,) = cuttings_of(with_square(), boxed(outside, half, little))
-    assert cutting.box.tolist() == [0, 2, 20, 32]
+    assert cutting.boxes.tolist() == [[0, 2, 20, 32]]
 
 
-def test_what_cannot_be_cut_without_its_neighbour_is_left_out() -> None:
-    near, over, apart = (40, 30, 64, 54), (50, 40, 70, 60), (100, 90, 124, 114)
-    (cutting,) = cuttings_of(with_square(), boxed(near, over, apart))
-    assert cutting.box[2] - cutting.box[0] == 24
-    assert len(cuttings_of(with_square(), boxed(near, apart))) == 2
+def test_a_neighbour_comes_along_with_the_part_of_its_box_that_is_seen() -> None:
+    near, over, corner, apart = (
+        (40, 30, 64, 54),
+        (50, 40, 70, 60),
+        (64, 0, 90, 31),
+        (100, 90, 124, 114),
+    )
+    cuttings = cuttings_of(with_square(), boxed(near, over, corner, apart))
+    assert [len(cutting.boxes) for cutting in cuttings] == [2, 2, 1, 1]
+    assert cuttings[0].boxes.tolist() == [[2, 2, 26, 26], [12, 12, 28, 28]]
+    blank = np.full((200, 200, 3), 200, np.uint8)
+    empty = Example(Path("b.png"), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    _, example = pasted(blank, empty, cuttings[:1], np.random.default_rng(0))
+    assert len(example.boxes) == len(example.labels) == 2
 
 
 def test_nothing_that_is_labelled_or_turned_down_is_covered() -> None:
@@ -94,7 +103,8 @@ def test_objects_of_a_large_image_are_kept_small() -> None:
     (cutting,) = cuttings_of(large, example)
     assert max(cutting.pixels.shape) < 800
     assert cutting.image_wh == (1333, 666)
-    assert np.allclose(cutting.box[2:] - cutting.box[:2], [2000 / 3, 1000 / 3], atol=2)
+    (box,) = cutting.boxes
+    assert np.allclose(box[2:] - box[:2], [2000 / 3, 1000 / 3], atol=2)
     seen, _ = pasted(large, example, [], np.random.default_rng(0))
     assert seen.shape == (666, 1333, 3)
 

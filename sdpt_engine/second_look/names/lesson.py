@@ -76,7 +76,7 @@ def naming_lesson_from(
         boxes = [example.boxes, *loose, *([] if nothing is None else [nothing])]
         shown = example.labels.tolist() * (1 + _TIMES_FOUND)
         shown += [num_classes] * (0 if nothing is None else len(nothing))
-        seen = features_of(encoder, pixels, np.concatenate(boxes), turns=turns)
+        seen = features_of(encoder, pixels, np.concatenate(boxes), quarters=range(turns))
         features.append(seen.cpu())
         labels += shown * turns
         if len(labels) >= _MOST_CUT_OUTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from sdpt_engine.types import Boxes, Pixels
 NUM_FEATURES = 640
 Chances = NDArray[np.float32]
 _MARGIN = 0.05  # of a side: the object and hardly anything else
+_BOTH_WAYS = (0, 2)  # quarter turns: as it is, and upside down
 _STAGE = 6  # of the encoder: its last, stride 32 with 320 channels
 
 
@@ -57,10 +58,14 @@ class Namer:
 
     @torch.no_grad()
     def chances(self, pixels: Pixels, boxes: Boxes) -> Chances:
-        """The chance that each box shows each class it knows, or (last) none of them: [N, K + 1], sums of 1."""
+        """The chance that each box shows each class it knows, or (last) none of them: [N, K + 1], sums of 1.
+
+        By the mean of two looks, which is less noisy than one.
+        """
         if not len(boxes):
             return np.zeros((0, len(self._bias)), np.float32)
-        features = features_of(self._encoder, pixels, boxes)
+        looks = features_of(self._encoder, pixels, boxes, quarters=_BOTH_WAYS)
+        features = looks.view(len(_BOTH_WAYS), len(boxes), NUM_FEATURES).mean(dim=0)
         logits = features @ self._weight.T + self._bias
         chances: Chances = logits.softmax(dim=-1).cpu().numpy()
         return chances
@@ -68,16 +73,16 @@ class Namer:
 
 @torch.no_grad()
 def features_of(
-    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, turns: int = 1
+    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, quarters: Sequence[int] = (0,)
 ) -> Tensor:
-    """The mean and the largest value of each channel of the last map of each box's cut-out: [N, 640].
+    """The mean and the largest value of each channel of the last map of each box's cut-out: [Q N, 640].
 
-    With more `turns`, [turns N, 640]: all of them as they are, then turned by 90 degrees once more each time.
+    First of all boxes turned by the first number of `quarters` of a circle, then by the second, and so on.
     """
     device = next(encoder.parameters()).device
     cut_outs = cut_out(pixels, regions(boxes, _MARGIN)).to(device)
     seen = []
-    for turn in range(turns):
-        (last,) = encoder.maps(cut_outs.rot90(turn, (2, 3)), (_STAGE,))
+    for quarter in quarters:
+        (last,) = encoder.maps(cut_outs.rot90(quarter, (2, 3)), (_STAGE,))
         seen.append(torch.cat((last.mean(dim=(2, 3)), last.amax(dim=(2, 3))), dim=1))
     return torch.cat(seen)

@@ -38,6 +38,15 @@ def test_it_tells_discs_from_tiles_on_a_new_picture(tmp_path: Path) -> None:
     np.testing.assert_allclose(chances.sum(axis=1), 1.0, rtol=1e-5)
 
 
+def test_what_stands_on_its_head_has_the_same_chances(tmp_path: Path) -> None:
+    pixels, boxes, _ = discs_and_tiles(50)
+    height, width = pixels.shape[:2]
+    turned = np.array([width, height] * 2, np.float32) - boxes[:, [2, 3, 0, 1]]
+    namer = _namer(tmp_path)
+    on_head = namer.chances(np.ascontiguousarray(pixels[::-1, ::-1]), turned)
+    np.testing.assert_allclose(on_head, namer.chances(pixels, boxes), atol=0.02)
+
+
 def test_what_the_detector_found_beside_every_box_is_none_of_them(tmp_path: Path) -> None:
     pixels, _, _ = discs_and_tiles(51)
     assert _namer(tmp_path).chances(pixels, GROUND).argmax() == 2
