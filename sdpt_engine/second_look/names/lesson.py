@@ -20,7 +20,7 @@ from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
 Find = Callable[[Pixels], Boxes]
 _TIMES_FOUND = 2  # each box is learnt as it was drawn, and as often as it might have been found
 _NOTHING_IOU = 0.4  # what overlaps every true box by less shows none of them
-_MOST_CUT_OUTS = 4000  # a look costs some milliseconds each; more of them would hardly name better
+_MOST_CUT_OUTS = 8000  # a look costs some milliseconds each; more of them would hardly name better
 _MOST_TURNS = 4  # by 90 degrees each: an object lies this way round or that
 _ABOUT_BESIDE = 40  # of what is found on an image
 _MOST_STEPS = 60
@@ -41,11 +41,10 @@ class NamingLesson:
 
 
 def num_turns(examples: Sequence[Example]) -> int:
-    """From how many sides cut-outs can be learnt, 1..4, without there being too many of them."""
-    expected = sum(
-        len(e.boxes) * (1 + _TIMES_FOUND) + _ABOUT_BESIDE * e.is_exhaustive for e in examples
-    )
-    return min(max(_MOST_CUT_OUTS // max(expected, 1), 1), _MOST_TURNS)
+    """From how many sides objects can be learnt, 1..4, without there being too many cut-outs."""
+    of_objects = sum(len(e.boxes) * (1 + _TIMES_FOUND) for e in examples)
+    beside = _ABOUT_BESIDE * sum(e.is_exhaustive for e in examples)
+    return min(max((_MOST_CUT_OUTS - beside) // max(of_objects, 1), 1), _MOST_TURNS)
 
 
 def naming_lesson_from(
@@ -60,8 +59,9 @@ def naming_lesson_from(
 ) -> NamingLesson:
     """The boxes of the examples in a chance order, and of each complete one what `find` finds beside them.
 
-    Each cut-out counts `turns` times, turned by 90 degrees once more each time. Ends where there are enough cut-outs.
-    Raises TuneInterrupted between two images, ImageUnreadableError.
+    Each box counts `turns` times, turned by 90 degrees once more each time; what lies beside, as there is more of it,
+    once, in one of these turns. Ends where there are enough cut-outs. Raises TuneInterrupted between two images,
+    ImageUnreadableError.
     """
     chance = np.random.default_rng(seed)
     features: list[Tensor] = []
@@ -72,13 +72,14 @@ def naming_lesson_from(
         pixels = load_image_upright(example.image_path)
         size_wh = (pixels.shape[1], pixels.shape[0])
         loose = [found_loosely(example.boxes, size_wh, chance) for _ in range(_TIMES_FOUND)]
-        nothing = _beside(find(pixels), example.boxes) if example.is_exhaustive else None
-        boxes = [example.boxes, *loose, *([] if nothing is None else [nothing])]
-        shown = example.labels.tolist() * (1 + _TIMES_FOUND)
-        shown += [num_classes] * (0 if nothing is None else len(nothing))
-        seen = features_of(encoder, pixels, np.concatenate(boxes), quarters=range(turns))
-        features.append(seen.cpu())
-        labels += shown * turns
+        objects = np.concatenate((example.boxes, *loose))
+        features.append(features_of(encoder, pixels, objects, quarters=range(turns)).cpu())
+        labels += example.labels.tolist() * (1 + _TIMES_FOUND) * turns
+        if example.is_exhaustive:
+            beside = _beside(find(pixels), example.boxes)
+            turn = int(chance.integers(turns))
+            features.append(features_of(encoder, pixels, beside, quarters=[turn]).cpu())
+            labels += [num_classes] * len(beside)
         if len(labels) >= _MOST_CUT_OUTS:
             break
     return NamingLesson(torch.cat(features), torch.tensor(labels, dtype=torch.int64))
