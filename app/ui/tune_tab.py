@@ -92,14 +92,18 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
 
     @telling
     def on_tune(
-        prelabels: bool, least: float, steps: float, tokens: float, seed: float, share: float
+        prelabels: bool,
+        least: float,
+        steps: float | None,
+        tokens: float | None,
+        seed: float | None,
+        share: float | None,
     ) -> None:
-        unlike_usual = None if steps == usual.steps else int(steps)  # the backbone may have changed
         request = TuneRequest(
-            steps=unlike_usual,
-            num_tokens=int(tokens),
-            seed=int(seed),
-            val_fraction=float(share),
+            steps=_unless_usual(steps, usual.steps),
+            num_tokens=_unless_usual(tokens, usual.prompt.num_tokens),
+            seed=usual.seed if seed is None else int(seed),
+            val_fraction=HELD_OUT_FRACTION if share is None else share,
             prelabels=prelabels,
             min_score=float(least),
         )
@@ -124,6 +128,11 @@ def tune_tab(workspace: Workspace, tab: gr.Tab) -> None:
     cancel.click(telling(lambda: _cancel(workspace, JobKind.TUNE)))
     stop.click(telling(lambda: _cancel(workspace, JobKind.PREDICT)))
     prelabel_text.change(fn=None, js=announce("proposals"))
+
+
+def _unless_usual(found: float | None, usual: int) -> int | None:
+    """None for an emptied field, and for what stood there by itself: the backbone may be another by now."""
+    return None if found is None or found == usual else int(found)
 
 
 def _advanced(usual: TuneConfig) -> list[Any]:

@@ -7,7 +7,6 @@ import re
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from app.workspace import open_workspace
 from storage import bundles, categories
 from storage.types import BundleKind
 from tests.app.blood_cells import now
+from tests.app.samples import write_labels
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import SAMPLES, Server, new_server, open_page, picture
+from tests.ui.conftest import Server, new_server, open_page, picture
 
 pytestmark = pytest.mark.browser
 RBC, WBC = "red blood cell", "white blood cell"
@@ -67,8 +67,8 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     folder = tmp_path_factory.mktemp("history")
     server = new_server(folder, num_images=NUM_IMAGES)
-    server.cli("import", "--coco", str(labels(folder / "labels.json", NUM_IMAGES - 1)))
-    proposals = labels(folder / "proposals.json", NUM_IMAGES)
+    server.cli("import", "--coco", str(write_labels(folder / "labels.json", NUM_IMAGES - 1)))
+    proposals = write_labels(folder / "proposals.json", NUM_IMAGES)
     imported = server.cli("import", "--coco", str(proposals), "--as", "prediction")
     add_tuned_bundle(server)
     server.start(has_worker=False)
@@ -83,17 +83,6 @@ def page(context: BrowserContext, project: Project) -> Iterator[Page]:
     opened = open_page(context, project.server)
     yield opened
     opened.close()
-
-
-def labels(path: Path, number: int) -> Path:
-    """A COCO file of the first images, in the order of their names as the server has them."""
-    document: dict[str, Any] = json.loads((SAMPLES / "train.json").read_text("utf-8"))
-    names = sorted(image["file_name"] for image in document["images"])[:number]
-    document["images"] = [i for i in document["images"] if i["file_name"] in names]
-    ids = {image["id"] for image in document["images"]}
-    document["annotations"] = [a for a in document["annotations"] if a["image_id"] in ids]
-    path.write_text(json.dumps(document))
-    return path
 
 
 def row(page: Page, name: str) -> Locator:

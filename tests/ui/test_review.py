@@ -8,7 +8,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from app.showing import set_thresholds
 from app.workspace import open_workspace
 from storage import categories
-from tests.app.samples import ask_by_taught_words
+from tests.app.samples import ask_by_taught_words, write_labels
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import SAMPLES, SIZES, Server, new_server, open_page, picture
+from tests.ui.conftest import SIZES, Server, new_server, open_page, picture
 
 NUM_LABELLED, NUM_WAITING = 6, 4
 THRESHOLDS = "/review/thresholds"
@@ -31,7 +30,7 @@ NUM_SLIDERS = len(CLASSES) + 1  # one for the surest of each image
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Six labelled smears, and proposals on four more."""
     made = new_server(tmp_path_factory.mktemp("review"), num_images=NUM_LABELLED + NUM_WAITING)
-    made.cli("import", "--coco", str(_labels_of_first(made)))
+    made.cli("import", "--coco", str(write_labels(made.folder / "labels.json", NUM_LABELLED)))
     ask_by_taught_words(made.data)
     made.cli("prelabel", "--bundle", "zero-shot", "--backbone", "nano", "--device", "cpu")
     made.start(has_worker=False)
@@ -40,17 +39,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 PLATELET_ID = 3
-
-
-def _labels_of_first(server: Server) -> Path:
-    names = sorted(path.name for path in server.data.iterdir())[:NUM_LABELLED]
-    document = json.loads((SAMPLES / "train.json").read_text("utf-8"))
-    document["images"] = [i for i in document["images"] if i["file_name"] in names]
-    ids = {image["id"] for image in document["images"]}
-    document["annotations"] = [a for a in document["annotations"] if a["image_id"] in ids]
-    target = server.folder / "labels.json"
-    target.write_text(json.dumps(document))
-    return target
 
 
 @pytest.fixture(scope="module")
