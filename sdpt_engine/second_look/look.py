@@ -112,14 +112,14 @@ def how_surely_seen(found: Boxes, tight: Boxes, unclear: Scores) -> Scores:
 
 
 def of_both_looks(scores: Scores, chances: Chances) -> Scores:
-    """The geometric mean of three opinions: the detector's of the class, of any class, the second look's of the class.
+    """The geometric mean of the detector's opinion of the class, its one of any class, and, twice, the second look's.
 
     [N, C] both, 0 for what is not proposed. A class that the second look does not know (nan) keeps its score.
     """
     is_proposed = scores > 0.0
     of_any = scores.max(axis=1, keepdims=True, initial=0.0)
     of_class = np.maximum(scores, _UNASKED_SCORE)
-    of_both: Scores = np.cbrt(of_class * of_any * chances)
+    of_both: Scores = (of_class * of_any * chances**2) ** 0.25
     of_both = np.where(is_proposed | (chances >= _LEAST_CHANCE), of_both, 0.0)
     return np.where(np.isnan(chances), scores, of_both).astype(np.float32)
 

@@ -118,10 +118,10 @@ def test_boxes_that_are_nearly_the_same_are_one_box() -> None:
     assert one_box_each(boxes).tolist() == [0, 1, 0]
 
 
-def test_the_score_is_the_geometric_mean_of_three_opinions() -> None:
+def test_the_score_is_the_geometric_mean_of_opinions_with_the_second_look_twice() -> None:
     scores = np.array([[0.8, 0.1]], np.float32)
     chances = np.array([[0.27, 0.64]], np.float32)
-    wanted = [[np.cbrt(0.8 * 0.8 * 0.27), np.cbrt(0.1 * 0.8 * 0.64)]]
+    wanted = [[(0.8 * 0.8 * 0.27**2) ** 0.25, (0.1 * 0.8 * 0.64**2) ** 0.25]]
     np.testing.assert_allclose(of_both_looks(scores, chances), wanted, rtol=1e-5)
 
 
