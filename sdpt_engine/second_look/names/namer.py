@@ -73,7 +73,7 @@ class Namer:
 
 @torch.no_grad()
 def features_of(
-    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, quarters: Sequence[int] = (0,)
+    encoder: EfficientNetLite0, pixels: Pixels, boxes: Boxes, *, quarters: Sequence[int]
 ) -> Tensor:
     """The mean and the largest value of each channel of the last map of each box's cut-out: [Q N, 640].
 
