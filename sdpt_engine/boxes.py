@@ -46,6 +46,13 @@ def overlaps(first: Boxes, second: Boxes) -> NDArray[np.float32]:
     return found
 
 
+def common_xyxy(first: Boxes, second: Boxes) -> NDArray[np.float32]:
+    """The area that each pair has in common: [N, 4] and [M, 4] to [N, M]."""
+    common, _ = _overlap_and_union(torch.from_numpy(first), torch.from_numpy(second))
+    found: NDArray[np.float32] = common.numpy()
+    return found
+
+
 def giou_xyxy(first: Tensor, second: Tensor) -> Tensor:
     """Generalised IoU (Rezatofighi et al. 2019) of each pair: [N, 4] and [M, 4] to [N, M] in -1..1."""
     overlap, union = _overlap_and_union(first, second)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sdpt_engine.boxes import area_xyxy, mirrored_xyxy
+from sdpt_engine.boxes import area_xyxy, common_xyxy, mirrored_xyxy
 from sdpt_engine.types import Boxes, Example, Pixels
 from sdpt_engine.views import resized, visible_part
 
@@ -122,11 +122,8 @@ def _moved(boxes: Boxes, corner: tuple[int, int]) -> Boxes:
 
 def _hides_any(boxes: Boxes, avoided: Boxes) -> bool:
     """Whether one of the boxes [N, 4] has too much in common with one of the others [M, 4]."""
-    low = np.maximum(boxes[:, None, :2], avoided[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], avoided[None, :, 2:])
-    common = area_xyxy(np.concatenate((low, high), axis=-1))
     smaller = np.minimum(area_xyxy(boxes)[:, None], area_xyxy(avoided)[None])
-    return bool((common > _MOST_HIDDEN * smaller).any())
+    return bool((common_xyxy(boxes, avoided) > _MOST_HIDDEN * smaller).any())
 
 
 def _blend(canvas: Pixels, cutting: Cutting, corner: tuple[int, int]) -> None:

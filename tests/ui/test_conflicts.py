@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from playwright.sync_api import Page, expect
 from app.workspace import Workspace, open_workspace
 from storage import annotations, conflicts
 from storage.types import Annotation
-from tests.app.samples import labels_of
+from tests.app.samples import write_labels
 from tests.ui.conftest import Server, new_server, picture
 
 THERE = [40.0, 50.0, 140.0, 130.0]
@@ -23,8 +22,7 @@ THERE = [40.0, 50.0, 140.0, 130.0]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Two images with human boxes; a test leaves no conflict behind."""
     made = new_server(tmp_path_factory.mktemp("conflicts"), num_images=2)
-    labels = made.folder / "labels.json"
-    labels.write_text(json.dumps(labels_of(2)))
+    labels = write_labels(made.folder / "labels.json", 2)
     made.cli("import", "--coco", str(labels), "--as", "human")
     made.start(has_worker=False)
     yield made

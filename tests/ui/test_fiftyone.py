@@ -23,7 +23,7 @@ from app.workspace import Workspace, open_workspace
 from storage import annotations, categories, images, jobs, predictions
 from storage.fiftyone_bridge.fields import label_id
 from storage.types import Annotation, Box, JobStatus, StoredPrediction, Verdict
-from tests.app.samples import labels_of
+from tests.app.samples import write_labels
 from tests.ui.conftest import PATIENCE_S, Server, new_server, open_page, picture
 from tests.ui.fiftyone_user import FiftyOneUser, Point
 
@@ -42,8 +42,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """Four images with human boxes, proposals on all eight, and a worker."""
     made = new_server(tmp_path, num_images=NUM_IMAGES)
     for name, number, kind in (("all", NUM_IMAGES, "prediction"), ("some", NUM_LABELLED, "human")):
-        path = tmp_path / f"{name}.json"
-        path.write_text(json.dumps(labels_of(number)))
+        path = write_labels(tmp_path / f"{name}.json", number)
         made.cli("import", "--coco", str(path), "--as", kind)
     made.start()
     yield made

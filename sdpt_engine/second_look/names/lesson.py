@@ -20,7 +20,7 @@ from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
 Find = Callable[[Pixels], Boxes]
 _TIMES_FOUND = 2  # each box is learnt as it was drawn, and as often as it might have been found
 _NOTHING_IOU = 0.4  # what overlaps every true box by less shows none of them
-_MOST_CUT_OUTS = 8000  # a look costs some milliseconds each; more of them would hardly name better
+_MOST_CUT_OUTS = 8000  # a look costs some milliseconds each
 _MOST_TURNS = 4  # by 90 degrees each: an object lies this way round or that
 _ABOUT_BESIDE = 40  # of what is found on an image
 _MOST_STEPS = 60
