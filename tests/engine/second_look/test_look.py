@@ -15,6 +15,7 @@ from sdpt_engine.second_look.look import (
     MOST_TIGHTENED,
     SecondLook,
     how_surely_seen,
+    of_all_looks,
     of_both_looks,
     one_box_each,
 )
@@ -118,11 +119,17 @@ def test_boxes_that_are_nearly_the_same_are_one_box() -> None:
     assert one_box_each(boxes).tolist() == [0, 1, 0]
 
 
-def test_the_score_is_the_geometric_mean_of_opinions_with_the_second_look_twice() -> None:
+def test_what_the_names_say_counts_six_times_what_the_detector_says_of_any_class() -> None:
     scores = np.array([[0.8, 0.1]], np.float32)
     chances = np.array([[0.27, 0.64]], np.float32)
-    wanted = [[(0.8 * 0.8 * 0.27**2) ** 0.25, (0.1 * 0.8 * 0.64**2) ** 0.25]]
+    wanted = [[(0.8**1.5 * 0.27**6) ** (1 / 7.5), (0.1**0.5 * 0.8 * 0.64**6) ** (1 / 7.5)]]
     np.testing.assert_allclose(of_both_looks(scores, chances), wanted, rtol=1e-5)
+
+
+def test_edges_count_less_for_a_class_that_is_named() -> None:
+    scores, surely = np.array([[0.4, 0.4]], np.float32), np.array([0.1], np.float32)
+    seen = of_all_looks(scores, np.array([[0.4, NAN]], np.float32), surely, min_score=0.0)
+    assert seen[0, 0] > seen[0, 1] == pytest.approx(0.2)
 
 
 def test_a_class_nobody_sees_is_not_proposed_and_an_unknown_one_keeps_its_score() -> None:
