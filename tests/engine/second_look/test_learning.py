@@ -22,7 +22,7 @@ from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.backbones.nano import load_nano
 from sdpt_engine.errors import TuneInterrupted
-from sdpt_engine.second_look.edges.finder import EdgeFinder
+from sdpt_engine.second_look.edges.finder import shipped_edges
 from sdpt_engine.tuning import TuneResult
 from sdpt_engine.types import Example, Metrics, ObjectClass, TuneConfig
 from sdpt_engine.verdict import may_be_as_good
@@ -80,14 +80,30 @@ def test_who_judged_the_edges_teaches_them_afterwards(taught: TuneResult) -> Non
 
 
 def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
-    contrary = [
-        dataclasses.replace(e, boxes=e.boxes - np.array([30, 0, 30, 0], np.float32))
-        for e in tuned.train
-    ]
-    spoilt = learn_edges(tuned.detector, tuned.result, contrary, most_steps=40)
-    start = EdgeFinder.shipped(tuned.detector.device).tensors
-    kept = spoilt.bundle.as_judged.edges or start
-    assert all(torch.equal(kept[name], tensor) for name, tensor in start.items())
+    spoilt = learn_edges(tuned.detector, tuned.result, _shifted(tuned.train), most_steps=40)
+    assert spoilt.bundle.as_judged.edges is None or _is_start(spoilt)
+
+
+def test_where_a_lesson_is_bad_and_the_start_good_that_is_taken(
+    nano: Detector, tmp_path: Path
+) -> None:
+    exact = [example(tmp_path, seed) for seed in range(6)]
+    config = TuneConfig(steps=2, eval_every=1, batch_size=2)
+    result = tune(nano, exact[:4], exact[4:], config, categories=DISC)
+    spoilt = learn_edges(nano, result, _shifted(exact[:4]), most_steps=40)
+    assert _is_start(spoilt)
+    assert spoilt.bundle.judged_edges is None
+    assert spoilt.tuned.ap > result.tuned.ap
+
+
+def _shifted(examples: list[Example]) -> list[Example]:
+    aside = np.array([30, 0, 30, 0], np.float32)
+    return [dataclasses.replace(e, boxes=e.boxes - aside) for e in examples]
+
+
+def _is_start(result: TuneResult) -> bool:
+    edges, start = result.bundle.edges, shipped_edges()
+    return edges is not None and all(torch.equal(edges[name], start[name]) for name in start)
 
 
 def test_without_a_prompt_the_done_images_say_whether_the_start_helps(
