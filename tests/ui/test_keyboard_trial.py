@@ -143,7 +143,7 @@ def _finish(user: CanvasUser, board: Board) -> None:
         case "misnamed":
             user.press("Space", str(board.digit))
         case "surplus":
-            user.press("Space", "Space", "x")
+            user.press("Space", "x", "Space")  # in reading order
         case _:
             user.press("Escape", str(board.digit), "b")
             _walk(user, board.middle, board.box[:2])
