@@ -17,7 +17,7 @@ from storage import bundles, categories
 from storage.types import BundleKind
 from tests.app.blood_cells import now
 from tests.app.samples import write_labels
-from tests.ui.canvas_user import CanvasUser
+from tests.ui.canvas_user import Box, CanvasUser
 from tests.ui.conftest import Server, new_server, open_page, picture
 
 pytestmark = pytest.mark.browser
@@ -100,6 +100,20 @@ def open_history(page: Page) -> Locator:
     return lines
 
 
+def keep_moment(page: Page, name: str) -> None:
+    lines = open_history(page)
+    page.get_by_test_id("point-name").fill(name)
+    page.get_by_test_id("point-save").click()
+    expect(lines.first).to_contain_text(name)
+
+
+def draw_boxes(user: CanvasUser, *boxes: Box) -> None:
+    user.page.get_by_role("tab", name="Label", exact=True).click()
+    for box in boxes:
+        user.draw(box, digit=1)
+    user.wait_saved()
+
+
 def test_a_class_is_renamed_recoloured_and_moved(page: Page, project: Project) -> None:
     name = row(page, WBC).get_by_test_id("class-name")
     name.fill("leukocyte")
@@ -172,6 +186,26 @@ def test_the_project_goes_back_to_a_moment_with_a_name(page: Page, project: Proj
     lines.first.get_by_role("button", name="Undo").click()
     expect(lines.first).to_contain_text("Undid: Restored")
     assert WBC not in project.classes()
+
+
+def test_two_moments_are_compared_and_what_came_later_does_not_count(page: Page) -> None:
+    user = CanvasUser(page, "label")
+    keep_moment(page, "point one")
+    draw_boxes(user, (60, 40, 160, 140))
+    keep_moment(page, "point two")
+    draw_boxes(user, (200, 40, 300, 140), (340, 40, 440, 140))
+    lines = open_history(page)
+    lines.filter(has_text="point one").get_by_role("button", name="Compare").click()
+    total = page.get_by_test_id("difference-total")
+    expect(total).to_contain_text("3 boxes added")
+    later = page.get_by_test_id("difference-to")
+    later.focus()
+    page.keyboard.type("point two")
+    expect(total).to_contain_text("1 box added, 0 removed, 0 moved, 0 reclassed on 1 image.")
+    picture(page, "difference")
+    page.get_by_test_id("restore-project").click()
+    expect(page.get_by_role("dialog")).to_contain_text("3 boxes added")  # all since point one goes
+    page.get_by_role("button", name="Cancel").click()
 
 
 def test_one_image_goes_back_and_the_others_stay(page: Page, project: Project) -> None:
