@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Literal
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, TimeoutError, expect
 
 from app.ui.canvas.component import STATIC_URL
+from app.workspace import open_workspace
+from storage import categories
 from storage.palette import COLORS
 from storage.types import NewPrediction
 from tests.app.samples import write_labels
@@ -125,6 +127,8 @@ def test_on_every_tab_nothing_lies_outside_the_window(
         open_tab(page, name)
         assert (name, page.evaluate(OUTSIDE)) == (name, [])
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], name
+        if stage := page.locator("[data-testid=canvas-stage]:visible").all():
+            assert (stage[0].bounding_box() or {"height": 0})["height"] >= 300, name
     page.close()
 
 
@@ -165,8 +169,9 @@ def test_the_keyboard_is_seen_wherever_it_goes_on_label(page: Page) -> None:
 
 
 def test_36_classes_look_different(page: Page, server: Server) -> None:
-    names = [f"class {number}" for number in range(4, 37)]
-    server.cli("classes", *(word for name in names for word in ("--add", name)))
+    with closing(open_workspace(server.data)) as workspace, workspace.database.write() as tx:
+        for number in range(4, 37):
+            categories.add(tx, f"class {number}")
     user = CanvasUser(page, "label")
     chips = user.root.locator(".sdpt-chip-button")
     expect(chips).to_have_count(36)
