@@ -5,6 +5,10 @@ colour blindness; their eighth, black, is lost on dark images. The other five we
 sRGB colour (in steps of 15, OKLab lightness 45 to 97) that is farthest from all before it, in the worst of four
 eyes: full sight, and protanopia, deuteranopia and tritanopia as simulated by Machado, Oliveira and Fernandes
 (2009). `tests/storage/test_palette.py` holds the distances.
+
+From the thirteenth class on a colour comes back: its boxes then have a second, later a third frame inside, and its
+button another edge. That tells 36 classes apart by their looks; of more, two can look alike, and the name that is
+written at each box and button tells them.
 """
 
 from collections import Counter

@@ -8,6 +8,7 @@ CSS = """
 .gradio-container { max-width: none !important; padding: 8px 16px !important; }
 #export-form { max-width: 820px; }
 footer { display: none !important; }
+.dark #sdpt-tabs button[role=tab][aria-selected=true] { color: var(--primary-400); }
 #sdpt-title { padding: 0; }
 #sdpt-title p { margin: 0; font-size: 15px; }
 .sdpt-facts table { font-size: 14px; }
@@ -51,4 +52,11 @@ def theme() -> gr.themes.Base:
         spacing_size="sm",
         radius_size="sm",
         text_size="sm",
+    ).set(  # of Gradio's own greys and blues these are too pale to be read by everyone: WCAG asks 4.5 : 1
+        color_accent="*primary_600",
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        body_text_color_subdued="*neutral_500",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
     )

@@ -112,6 +112,20 @@ def test_the_project_goes_back_to_a_named_point(data: Path) -> None:
     assert set(after["total"].values()) == {0}
 
 
+def test_two_points_are_compared_and_what_came_later_does_not_count(data: Path) -> None:
+    run_json("history", "--data", data, "--name", "one")
+    run_json("classes", "--data", data, "--merge", f"white blood cell={RBC}")
+    run_json("history", "--data", data, "--name", "two")
+    run_json("classes", "--data", data, "--remove", RBC, "--yes")
+    up_to_two, up_to_now = (
+        run_json("history", "--data", data, "--diff", "one", "--to", end)["total"]
+        for end in ("two", "now")
+    )
+    assert (up_to_two["removed"], up_to_now["reclassed"]) == (0, 0)
+    assert up_to_two["reclassed"] > 0
+    assert up_to_now["removed"] > up_to_two["reclassed"]
+
+
 def test_the_history_reads_like_a_diary(data: Path) -> None:
     run_json("classes", "--data", data, "--rename", f"{RBC}=erythrocyte")
     told = run("history", "--data", data).stdout.splitlines()

@@ -42,14 +42,14 @@ function keepFocus(event) {
   event.preventDefault();
 }
 
-/** Text colour that can be read on a "#rrggbb" ground (WCAG relative luminance). */
+/** Black or white, whichever is read better on a "#rrggbb" ground: at least 4.5 : 1 (WCAG relative luminance). */
 export function inkOn(color) {
   const channel = (i) => {
     const c = parseInt(color.slice(i, i + 2), 16) / 255;
     return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
   };
   const luminance = 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
-  return luminance > 0.22 ? "#111111" : "#ffffff";
+  return luminance > 0.179 ? "#000000" : "#ffffff";
 }
 
 /** 32 hex digits, a version 4 uuid; randomUUID is missing on plain http from another machine. */

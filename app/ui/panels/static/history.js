@@ -1,8 +1,9 @@
 // The history: what was done, what changed since, what one image looked like, and going back.
 
 import { h } from "../canvas/dom.js";
+import { differenceView } from "./difference.js";
 import { imageView } from "./image_history.js";
-import { action, ask, counted, messageLine, when } from "./parts.js";
+import { action, ask, counted, messageLine, table, when } from "./parts.js";
 import { announce, get, loadWhenSeen, post } from "./talk.js";
 
 const BASE = "/sdpt/api/history";
@@ -17,6 +18,7 @@ export function mount(host) {
   const told = messageLine(() => changed());
 
   const fail = (error) => told.tell(error.message, { isBad: true });
+  const known = []; // the lines that are listed, the newest first
   let again = () => overview(); // shows once more what stands on the right
   const changed = async () => {
     await refresh();
@@ -38,12 +40,16 @@ export function mount(host) {
     return again();
   };
   const showImage = (id) => show(() => imageView(detail, id, { act, back: overview }));
-  const compare = (line) => show(() => difference(detail, line, { showImage, act }));
+  const compare = (line) => {
+    const chosen = { from: line, to: null };
+    return show(() => differenceView(detail, chosen, { known, showImage, act, fail }));
+  };
   const overview = () => show(async () =>
     detail.replaceChildren(h("p", { class: "sdpt-quiet" }, "Choose a line to see what changed since, or find an image.")));
   const load = async (until = null) => {
     const query = until ? `?until=${encodeURIComponent(until)}` : "";
     const page = await get(BASE + query);
+    known.splice(until ? known.length : 0, Infinity, ...page.lines);
     const items = page.lines.map((line) => timelineItem(line, { compare, act }));
     if (until) lines.append(...items);
     else lines.replaceChildren(...(items.length ? items : [h("li", {}, "Nothing has happened yet.")]));
@@ -91,37 +97,6 @@ function timelineItem(line, { compare, act }) {
       h("span", { class: "sdpt-quiet" }, `${when(line.at)}, ${line.author}`),
       action("Compare", () => compare(line), { title: "What changed since" }), undo),
   );
-}
-
-/** What changed from a line up to now, per image, and the way back to it. */
-async function difference(detail, line, { showImage, act }) {
-  const found = await get(`${BASE}/difference?a=${encodeURIComponent(line.point)}`);
-  const title = `Since ${when(line.at)}: ${line.text}`;
-  const restore = async () => {
-    const isSure = await ask({
-      title: "Restore the whole project?",
-      body: [h("p", {}, `All boxes and classes go back to how they were after “${line.text}” (${when(line.at)}). ${words(found.total)} since then on ${counted(found.num_images, "image")} is taken back. Nothing leaves the history: Undo brings today back.`)],
-      yes: "Restore",
-    });
-    if (isSure) await act("restore", { point: line.point });
-  };
-  const rows = found.images.map((item) => h("tr", {},
-    h("td", {}, action(item.relative_path, () => showImage(item.id), { class: "is-link" })),
-    ...["added", "removed", "moved", "reclassed"].map((key) => h("td", { class: "is-number" }, item[key] || ""))));
-  detail.replaceChildren(h(
-    "div", {}, h("h3", {}, title),
-    h("p", { "data-testid": "difference-total" }, `${words(found.total)} on ${counted(found.num_images, "image")}.`),
-    h("p", {}, action("Restore the project to here…", restore, { "data-testid": "restore-project" })),
-    found.images.length > 0 && table(["Image", "Added", "Removed", "Moved", "Reclassed"], rows),
-    found.num_images > found.images.length && h("p", { class: "sdpt-quiet" }, `and ${counted(found.num_images - found.images.length, "more image")}`),
-  ));
-}
-
-const words = (n) =>
-  `${counted(n.added, "box", "boxes")} added, ${n.removed.toLocaleString("en")} removed, ${n.moved.toLocaleString("en")} moved, ${n.reclassed.toLocaleString("en")} reclassed`;
-
-function table(titles, rows) {
-  return h("table", {}, h("thead", {}, h("tr", {}, ...titles.map((t, i) => h("th", { class: i ? "is-number" : "" }, t)))), h("tbody", {}, ...rows));
 }
 
 /** Find an image by a part of its path. */

@@ -53,6 +53,10 @@ export function ask({ title, body = [], yes, value = () => true, isWide = false,
 export const counted = (number, one, many = `${one}s`) =>
   `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 
+export function table(titles, rows) {
+  return h("table", {}, h("thead", {}, h("tr", {}, ...titles.map((t, i) => h("th", { class: i ? "is-number" : "" }, t)))), h("tbody", {}, ...rows));
+}
+
 export function when(iso) {
   const at = new Date(iso);
   const day = at.toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });

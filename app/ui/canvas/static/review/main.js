@@ -29,7 +29,7 @@ export async function mount(host) {
   const merging = h("input", { type: "checkbox", "data-testid": "review-merging" });
   const saves = h("span", { class: "sdpt-quiet", "data-testid": "review-saves", title: "What reviewing the proposals that are shown should save against drawing by hand" });
   const reason = h("span");
-  const advice = button(reason, { class: "sdpt-hint", "data-testid": "review-advice", onClick: () => dialogs.effort.open() });
+  const advice = button(reason, { class: "sdpt-hint", "data-testid": "review-advice", hidden: true, onClick: () => dialogs.effort.open() });
   const note = h("span", { class: "sdpt-note", role: "status", "data-testid": "review-note", hidden: true });
   const dialogs = {
     thresholds: thresholdDialog(workspace), grid: gridDialog(workspace, () => state?.categories ?? []),
@@ -96,6 +96,7 @@ export async function mount(host) {
     advice.title = `${found.reason} Click for all figures of the effort meter.`;
     advice.setAttribute("aria-label", `${stepName(found)}: ${found.reason}`);
     advice.dataset.step = found.step;
+    advice.hidden = false;
   }
 
   host.replaceChildren(
