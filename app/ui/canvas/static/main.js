@@ -13,6 +13,7 @@ import { Keymap } from "./keymap.js";
 import { Keyboard } from "./keys.js";
 import { toggleKeys } from "./keysdialog.js";
 import { SaveQueue } from "./queue.js";
+import { startClock } from "./review/clock.js";
 import { announce, Session } from "./session.js";
 import { sideList } from "./sidelist.js";
 import { Stage } from "./stage.js";
@@ -31,6 +32,7 @@ let shared = null; // the promise of what the canvases of a page have in common
 
 function pageParts() {
   shared ??= getJson("/sdpt/api/session").then(async ({ workspace }) => {
+    startClock(workspace);
     const queue = new SaveQueue(workspace);
     await queue.isReady;
     return { workspace, queue, history: new History(workspace), conflicts: new Conflicts(workspace), keymap: new Keymap() };
