@@ -98,10 +98,12 @@ function spokenName(session) {
 /** Load the lists when the canvas comes into sight, and again when others have changed something. */
 async function refreshWhenSeen(session, stage) {
   let isStale = true;
+  let isReordered = false;
   const look = async () => {
     if (!isStale || !stage.isVisible) return;
-    isStale = false;
-    await refresh(session, stage);
+    const startsAnew = isReordered;
+    isStale = isReordered = false;
+    await refresh(session, stage, { startsAnew });
   };
   new ResizeObserver(() => {
     takeKeyboardFromTab(stage);
@@ -110,6 +112,7 @@ async function refreshWhenSeen(session, stage) {
   addEventListener("sdpt:changed", ({ detail }) => {
     if (detail?.source === "canvas" && !detail.kinds.includes("classes")) return;
     isStale = true;
+    isReordered ||= session.mode === "review" && Boolean(detail?.kinds?.includes("order"));
     look();
   });
   await look();
@@ -130,13 +133,14 @@ function imageNamedByAddress(mode) {
   return id;
 }
 
-async function refresh(session, stage) {
+/** startsAnew: who chose an order wants what it puts first, not the image that was open. */
+async function refresh(session, stage, { startsAnew = false } = {}) {
   try {
     await session.refreshClasses();
     await session.refreshList();
     const named = imageNamedByAddress(session.mode);
     if (named) await session.goTo(named);
-    else if (session.list.indexOf(session.imageId) >= 0) await session.reload();
+    else if (!startsAnew && session.list.indexOf(session.imageId) >= 0) await session.reload();
     else await goToFirst(session);
     if (!session.list.ids.length) stage.tell(session.list.message ?? NOTHING[session.mode]);
   } catch (error) {
