@@ -26,6 +26,7 @@ from app.routes.notes import notes_router
 from app.routes.pointing import pointing_router
 from app.routes.problems import install_problem_handlers
 from app.routes.review import review_router
+from app.routes.review_effort import effort_router
 from app.security import Gate, SecurityMiddleware
 from app.settings import Settings
 from app.workspace import open_workspace
@@ -85,7 +86,7 @@ def main(data: Path, port: int) -> None:
     install_problem_handlers(api)
     api.include_router(images_router(workspace))
     api.include_router(browse_router(workspace))
-    for router in (review_router, notes_router):
+    for router in (review_router, effort_router, notes_router):
         api.include_router(router(workspace, "tester"))
     pointing = PointingService(workspace)
     api.include_router(labels_router(workspace, "tester", on_done=pointing.on_done))

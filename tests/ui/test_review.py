@@ -276,6 +276,92 @@ def _draw_box(page: Page, stage: Locator) -> None:
     page.mouse.up()
 
 
+def drawing_blind(page: Page, num_images: int = 1) -> Locator:
+    """An audit of so many images, begun with keys alone."""
+    page.get_by_test_id("open-audit").press("Enter")
+    expect(page.get_by_test_id("audit-start")).to_be_visible()
+    for key in ("Tab", str(num_images), "Enter"):
+        page.keyboard.press(key)
+    stage = page.get_by_test_id("audit-stage")
+    expect(stage).to_be_focused()
+    return stage
+
+
+def edges(stage: Locator) -> list[float]:
+    """Left, top, width and height of the only box, in pixels of the image."""
+    return [float(stage.locator("rect").get_attribute(n) or "nan") for n in _EDGES]
+
+
+_EDGES = ("x", "y", "width", "height")
+DRAWN_BY_KEYS = (
+    "b",
+    *["Shift+ArrowLeft"] * 2,
+    "Enter",
+    "Shift+ArrowDown",
+    "Shift+ArrowRight",
+    "Enter",
+)
+
+
+@pytest.mark.browser
+def test_an_audit_goes_by_keys_alone(page: Page) -> None:
+    stage = drawing_blind(page)
+    for key in DRAWN_BY_KEYS:
+        page.keyboard.press(key)
+    expect(stage).to_have_attribute("data-num-boxes", "1")
+    before = edges(stage)
+    for key in ("ArrowRight", "Shift+ArrowUp", "Control+ArrowRight", "Alt+ArrowUp"):
+        page.keyboard.press(key)
+    changes = [now - then for now, then in zip(edges(stage), before, strict=True)]
+    assert changes == pytest.approx([1, -11, 1, 1], abs=0.01)
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("audit-differences")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("audit-result")).to_contain_text("on 1 of")
+
+
+@pytest.mark.browser
+def test_a_blind_box_is_moved_and_resized_by_the_mouse(page: Page) -> None:
+    stage = drawing_blind(page)
+    _draw_box(page, stage)
+    left, top, width, height = edges(stage)
+    bounds = stage.bounding_box()
+    assert bounds is not None
+    x, y = bounds["x"] + bounds["width"] / 2, bounds["y"] + bounds["height"] / 2
+    for start, end in (((x, y), (x + 40, y)), ((x + 80, y + 30), (x + 80, y + 60))):
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*end, steps=3)
+        page.mouse.up()
+    expect(stage).to_have_attribute("data-num-boxes", "1")
+    assert edges(stage) == pytest.approx([left + width / 2, top, width, height * 1.5], abs=1)
+    page.keyboard.press("Enter")
+    page.get_by_test_id("audit-next").click()
+    expect(page.get_by_test_id("audit-result")).to_be_visible()
+
+
+@pytest.mark.browser
+def test_who_finds_the_label_right_takes_it_off_the_error(page: Page, server: Server) -> None:
+    drawing_blind(
+        page, num_images=NUM_LABELLED
+    )  # of fewer the interval is too wide to show one label
+    differences = page.get_by_test_id("audit-differences").locator("li")
+    for place in range(1, NUM_LABELLED + 1):
+        expect(page.get_by_test_id("audit-place")).to_have_text(f"{place} of {NUM_LABELLED}")
+        for key in (*DRAWN_BY_KEYS, "Enter"):
+            page.keyboard.press(key)
+        expect(differences.first).to_be_visible()
+        if place < NUM_LABELLED:
+            page.keyboard.press("Enter")
+    before = ask(server, "/audit")["audit"]["result"]["surplus"]
+    with page.expect_response(re.compile("/settled")):
+        differences.filter(has_text="an object is here").get_by_role("checkbox").first.check()
+    page.keyboard.press("Enter")
+    result = page.get_by_test_id("audit-result").get_by_role("row", name="Labels without")
+    expect(result).not_to_contain_text(f"{before['low']:.1f} – {before['high']:.1f}")
+    assert ask(server, "/audit")["audit"]["result"]["surplus"]["high"] < before["high"]
+
+
 @pytest.mark.browser
 def test_the_hint_leads_to_the_meter_which_has_its_whole_reason(page: Page, server: Server) -> None:
     page.get_by_test_id("review-advice").click()

@@ -13,6 +13,7 @@ import { Keymap } from "./keymap.js";
 import { Keyboard } from "./keys.js";
 import { toggleKeys } from "./keysdialog.js";
 import { SaveQueue } from "./queue.js";
+import { startClock } from "./review/clock.js";
 import { announce, Session } from "./session.js";
 import { sideList } from "./sidelist.js";
 import { Stage } from "./stage.js";
@@ -31,6 +32,7 @@ let shared = null; // the promise of what the canvases of a page have in common
 
 function pageParts() {
   shared ??= getJson("/sdpt/api/session").then(async ({ workspace }) => {
+    startClock(workspace);
     const queue = new SaveQueue(workspace);
     await queue.isReady;
     return { workspace, queue, history: new History(workspace), conflicts: new Conflicts(workspace), keymap: new Keymap() };
@@ -96,10 +98,12 @@ function spokenName(session) {
 /** Load the lists when the canvas comes into sight, and again when others have changed something. */
 async function refreshWhenSeen(session, stage) {
   let isStale = true;
+  let isReordered = false;
   const look = async () => {
     if (!isStale || !stage.isVisible) return;
-    isStale = false;
-    await refresh(session, stage);
+    const startsAnew = isReordered;
+    isStale = isReordered = false;
+    await refresh(session, stage, { startsAnew });
   };
   new ResizeObserver(() => {
     takeKeyboardFromTab(stage);
@@ -108,6 +112,7 @@ async function refreshWhenSeen(session, stage) {
   addEventListener("sdpt:changed", ({ detail }) => {
     if (detail?.source === "canvas" && !detail.kinds.includes("classes")) return;
     isStale = true;
+    isReordered ||= session.mode === "review" && Boolean(detail?.kinds?.includes("order"));
     look();
   });
   await look();
@@ -128,13 +133,14 @@ function imageNamedByAddress(mode) {
   return id;
 }
 
-async function refresh(session, stage) {
+/** startsAnew: who chose an order wants what it puts first, not the image that was open. */
+async function refresh(session, stage, { startsAnew = false } = {}) {
   try {
     await session.refreshClasses();
     await session.refreshList();
     const named = imageNamedByAddress(session.mode);
     if (named) await session.goTo(named);
-    else if (session.list.indexOf(session.imageId) >= 0) await session.reload();
+    else if (!startsAnew && session.list.indexOf(session.imageId) >= 0) await session.reload();
     else await goToFirst(session);
     if (!session.list.ids.length) stage.tell(session.list.message ?? NOTHING[session.mode]);
   } catch (error) {

@@ -4,8 +4,8 @@
 import { draw } from "./editing.js";
 import { clipped, fromCorners } from "./geometry.js";
 
-const STEP_PX = 8; // on the screen, so that a far zoom crosses the image as fast as a near one
-const FAST_PX = 48;
+export const STEP_PX = 8; // on the screen, so that a far zoom crosses the image as fast as a near one
+export const FAST_PX = 48;
 
 export class KeyboardPen {
   /** tool: its way to draw is this one's too (see tools.js); onChange: called after each move. */

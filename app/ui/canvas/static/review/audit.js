@@ -2,6 +2,7 @@
 
 import { getJson, imageUrl, postJson } from "../api.js";
 import { button, h, inkOn } from "../dom.js";
+import { BlindKeys } from "./blindkeys.js";
 import { BlindStage } from "./blindstage.js";
 import { dialog, fill } from "./dialog.js";
 
@@ -14,6 +15,7 @@ const [LABEL_COLOR, BLIND_COLOR] = ["#38bdf8", "#fb923c"];
 export function auditDialog(workspace) {
   const panel = dialog({ title: "Blind audit", testid: "review-audit", onOpen: load, onKey });
   const stage = new BlindStage({ onChange: () => updateDrawing() });
+  const keys = new BlindKeys(stage);
   let audit = null;
   let categories = [];
   let imageId = null; // of the image that is drawn or compared
@@ -65,6 +67,7 @@ export function auditDialog(workspace) {
   function showDrawing(image) {
     const chips = h("div", { class: "sdpt-chips", role: "group", "aria-label": "Classes" });
     const number = h("span", { class: "sdpt-quiet", "data-testid": "audit-boxes" });
+    const hint = h("span", { class: "sdpt-quiet", role: "status" });
     updateDrawing = () => {
       chips.replaceChildren(...categories.map((c, index) => button(c.name, {
         title: index < 9 ? `${c.name} (key ${index + 1})` : c.name,
@@ -72,13 +75,14 @@ export function auditDialog(workspace) {
         style: { "--class-color": c.color, "--class-ink": inkOn(c.color) }, onClick: () => choose(c.id),
       }, index < 9 ? h("kbd", {}, index + 1) : null)));
       number.textContent = `${stage.boxes.length} drawn`;
+      if (hint.textContent !== keys.hint) hint.textContent = keys.hint; // else it would be spoken after every move
     };
     goOn = submit;
     fill(panel.body,
       h("div", { class: "sdpt-bar-row" },
         h("b", { "data-testid": "audit-place" }, `${audit.drawn_ids.length + 1} of ${audit.image_ids.length}`), h("span", { class: "sdpt-quiet" }, image.relative_path), number,
         h("span", { class: "sdpt-space" }),
-        h("span", { class: "sdpt-quiet" }, "Drag: box · Del: remove · wheel: zoom"),
+        hint,
         button("Compare", { title: "All objects are drawn (Enter)", class: "sdpt-primary", "data-testid": "audit-compare", onClick: submit })),
       chips, stage.element);
     updateDrawing();
@@ -149,16 +153,19 @@ export function auditDialog(workspace) {
   }
 
   function onKey(event) {
-    if (event.target.matches?.("input[type=number]") || event.ctrlKey || event.metaKey || event.altKey) {
-      if (event.key === "Enter") enter(event);
-      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") stage.removeLast();
-      return;
-    }
-    const digit = Number(event.key);
-    if (event.key === "Enter" && !event.target.matches?.("button")) enter(event);
-    else if (imageId === null) return;
-    else if (["Delete", "Backspace"].includes(event.key)) stage.remove();
-    else if (digit >= 1 && digit <= categories.length) choose(categories[digit - 1].id);
+    const isOnButton = event.target.matches?.("button") && ["Enter", " "].includes(event.key);
+    if (isOnButton) return;
+    const isDrawing = imageId !== null && !stage.overlay && !event.target.matches?.("input");
+    if (isDrawing && (keys.press(event) || chooseByDigit(event))) event.preventDefault();
+    else if (event.key === "Enter") enter(event);
+  }
+
+  /** 1 is the first class, 0 the tenth. */
+  function chooseByDigit({ key, ctrlKey, metaKey, altKey }) {
+    if (!/^\d$/.test(key) || ctrlKey || metaKey || altKey) return false;
+    const category = categories[(Number(key) + 9) % 10];
+    if (category) choose(category.id);
+    return Boolean(category);
   }
 
   function enter(event) {

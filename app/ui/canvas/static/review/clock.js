@@ -25,13 +25,24 @@ export function actionOf(op) {
   return null;
 }
 
-export class EffortClock {
+let clock = null;
+
+/** Once per page, from its first canvas on: work by hand comes before Review is ever opened. */
+export function startClock(workspace) {
+  clock ??= new EffortClock(workspace);
+}
+
+/** The server knows all that was timed so far, or could not be reached. */
+export const allTimed = () => clock?.send();
+
+class EffortClock {
   constructor(workspace, now = () => performance.now()) {
     this.workspace = workspace;
     this.now = now;
     this.last = now();
     this.seconds = 0;
     this.waiting = [];
+    this.sending = null; // the promise of the parcel that is on its way
     for (const name of INPUTS) addEventListener(name, () => this.tick(), { capture: true, passive: true });
     addEventListener("sdpt:pushed", ({ detail }) => this.note(detail.ops));
     addEventListener("visibilitychange", () => this.#pause());
@@ -57,9 +68,13 @@ export class EffortClock {
     }
   }
 
-  async send() {
-    if (!this.waiting.length || this.isSending) return;
-    this.isSending = true;
+  send() {
+    if (!this.waiting.length) return this.sending;
+    this.sending ??= this.#sendParcel().finally(() => (this.sending = null));
+    return this.sending;
+  }
+
+  async #sendParcel() {
     const parcel = this.waiting.slice(0, MOST);
     try {
       await postJson("/sdpt/api/review/effort", { timed: parcel }, this.workspace);
@@ -67,8 +82,6 @@ export class EffortClock {
       dispatchEvent(new CustomEvent("sdpt:timed"));
     } catch (error) {
       if (!error.isTemporary) this.waiting.splice(0, parcel.length); // refused for good: it would be again
-    } finally {
-      this.isSending = false;
     }
   }
 

@@ -3,7 +3,6 @@
 import { getJson, postJson } from "../api.js";
 import { button, h } from "../dom.js";
 import { auditDialog } from "./audit.js";
-import { EffortClock } from "./clock.js";
 import { announceReview, seconds } from "./dialog.js";
 import { gridDialog } from "./grid.js";
 import { meterDialog, stepName } from "./meter.js";
@@ -14,14 +13,12 @@ const ORDERS = [
   ["one_class", "One class"], ["look_alikes", "Like the last rejected"], ["random", "Random"],
 ];
 const ADVISE_AFTER = 10; // timed parcels
-let clock = null; // one per page
 
 /** Fill `host` with the bar. */
 export async function mount(host) {
   if (host.dataset.isMounted) return;
   host.dataset.isMounted = "yes";
   const { workspace } = await getJson("/sdpt/api/session");
-  clock ??= new EffortClock(workspace);
   let state = null;
   const order = h("select", { "aria-label": "Order of the queue", "data-testid": "review-order" },
     ...ORDERS.map(([value, text]) => h("option", { value }, text)));

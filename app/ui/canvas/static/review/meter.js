@@ -2,6 +2,7 @@
 
 import { getJson } from "../api.js";
 import { h } from "../dom.js";
+import { allTimed } from "./clock.js";
 import { dialog, fill, percent, seconds } from "./dialog.js";
 
 const STEPS = {
@@ -14,6 +15,7 @@ export function meterDialog() {
   const panel = dialog({ title: "Effort", testid: "review-effort", onOpen: load });
 
   async function load() {
+    await allTimed(); // what was done a moment ago counts too
     show(await getJson("/sdpt/api/review/effort"));
   }
 
