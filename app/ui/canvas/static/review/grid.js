@@ -31,18 +31,22 @@ export function gridDialog(workspace, classes) {
     const known = classes();
     picker.replaceChildren(...known.map((c) => h("option", { value: c.id, selected: c.id === chosen }, c.name)));
     if (!known.some((c) => c.id === chosen)) chosen = known[0]?.id ?? null;
+    let tried = chosen;
     await next();
     for (const other of known) {
-      if (items.length) break; // opened to be judged: a class without proposals is left for one that has some
-      chosen = other.id;
+      // Opened to be judged: a class without proposals is left for one that has some, unless the person chose it.
+      if (items.length || chosen !== tried) break;
+      chosen = tried = other.id;
       await next();
     }
   }
 
   async function next() {
     if (chosen === null) return;
-    picker.value = String(chosen);
-    const found = await getJson(`/sdpt/api/review/grid?category_id=${chosen}&limit=${PAGE}`);
+    const asked = chosen;
+    picker.value = String(asked);
+    const found = await getJson(`/sdpt/api/review/grid?category_id=${asked}&limit=${PAGE}`);
+    if (asked !== chosen) return; // another class was chosen meanwhile, and brings its own crops
     items = found.items;
     numLeft = found.num_left;
     wrong = new Set();
