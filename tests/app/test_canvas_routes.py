@@ -19,7 +19,7 @@ from storage import bundles, predictions, projects
 from storage.types import BundleKind, NewPrediction
 from tests.app.blood_cells import blood_cells, now
 
-BOX = {"op": "create", "uid": "u1", "box": [5, 5, 50, 50], "category_id": 1}
+BOX: dict[str, Any] = {"op": "create", "uid": "u1", "box": [5, 5, 50, 50], "category_id": 1}
 HERE, THERE = (5.0, 5.0, 50.0, 50.0), (100.0, 100.0, 150.0, 150.0)
 WIDER = {"op": "update", "uid": "u1", "box": [5, 5, 90, 50]}
 
@@ -178,7 +178,11 @@ def test_a_search_finds_what_another_threshold_or_no_merging_shows(
 
 @pytest.mark.parametrize("path", ["edits", "marks", "note"])
 def test_every_change_of_an_image_shows_in_its_version(canvas: Canvas, path: str) -> None:
-    bodies = {"edits": {"edits": [BOX]}, "marks": {"is_flagged": True}, "note": {"text": "x"}}
+    bodies: dict[str, dict[str, Any]] = {
+        "edits": {"edits": [BOX]},
+        "marks": {"is_flagged": True},
+        "note": {"text": "x"},
+    }
     before = canvas.get("images/2/watch?page=one")["version"]
     changed = canvas.post(f"2/{path}", bodies[path]).json()["version"]
     assert changed != before
