@@ -188,17 +188,20 @@ def _keep(
             tx, context.claim, step=step, total_steps=total, kind="image", payload=payload, at=at
         )
         predictions.replace_for_image(
-            tx, bundle_id=row.id, image_id=image.id, predictions=_news(tx, image, found), at=at
+            tx, bundle_id=row.id, image_id=image.id, predictions=news(tx, image, found), at=at
         )
     context.on_progress(step, total)
 
 
-def _news(tx: Transaction, image: Image, found: Sequence[NewPrediction]) -> list[NewPrediction]:
-    """What a person has neither boxed nor turned down."""
+def news(tx: Transaction, image: Image, found: Sequence[NewPrediction]) -> list[NewPrediction]:
+    """What a person has neither boxed nor turned down: rejected, or taken with another box or class.
+
+    A proposal is known by its class and its place: an IoU of SAME_OBJECT_IOU with a box, of REJECTED_IOU with what was
+    turned down.
+    """
+    turned_down = predictions.turned_down_for_image(tx, image.id)
     known = [(a.category_id, a.box, SAME_OBJECT_IOU) for a in annotations.for_image(tx, image.id)]
-    known += [
-        (p.category_id, p.box, REJECTED_IOU) for p in predictions.rejected_for_image(tx, image.id)
-    ]
+    known += [(p.category_id, p.box, REJECTED_IOU) for p in turned_down]
     return [
         new
         for new in found

@@ -14,6 +14,7 @@ from app.workspace import Workspace
 from storage import categories, images, predictions, review_settings, shown
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
+from storage.errors import NotFoundError
 from storage.review_settings import ReviewSetting
 from storage.shown import Showing
 from storage.types import Box
@@ -28,7 +29,7 @@ def queue(workspace: Workspace) -> list[Ranked]:
         setting = review_settings.get(tx)
         return order_images(
             waiting(tx, what),
-            chosen_order(setting),
+            order_in_use(tx, setting),
             calibration=calibrate(evidence(tx, what.bundle_id)),
             costs=cheapest_costs(tx),
             category_id=setting.category_id,
@@ -37,8 +38,14 @@ def queue(workspace: Workspace) -> list[Ranked]:
         )
 
 
-def chosen_order(setting: ReviewSetting) -> Order:
-    return Order(setting.queue_order) if setting.queue_order else DEFAULT_ORDER
+def order_in_use(tx: Transaction, setting: ReviewSetting) -> Order:
+    """The chosen order, or DEFAULT_ORDER as long as the class or the proposal that it needs is gone."""
+    chosen = Order(setting.queue_order) if setting.queue_order else DEFAULT_ORDER
+    if chosen is Order.ONE_CLASS and not _is_class(tx, setting.category_id):
+        return DEFAULT_ORDER
+    if chosen is Order.LOOK_ALIKES and _like(tx, setting) is None:
+        return DEFAULT_ORDER
+    return chosen
 
 
 def choose_order(
@@ -49,13 +56,18 @@ def choose_order(
     like_prediction_id: int | None = None,
     seed: int = 0,
 ) -> None:
-    """Keep the order for every page that is opened. Raises InvalidEditError when it lacks something."""
+    """Keep the order for every page that is opened.
+
+    LOOK_ALIKES without a `like_prediction_id` follows the newest rejection. Raises InvalidEditError when the order
+    lacks something, NotFoundError when there is no such proposal.
+    """
     with workspace.database.write() as tx:
-        if order is Order.ONE_CLASS and category_id not in {c.id for c in categories.list_all(tx)}:
+        if order is Order.ONE_CLASS and not _is_class(tx, category_id):
             raise InvalidEditError("One class at a time needs a class of the project; choose one.")
-        if order is Order.LOOK_ALIKES:
-            like_prediction_id = like_prediction_id or _last_rejected(tx)
+        if order is Order.LOOK_ALIKES and like_prediction_id is not None:
             predictions.get(tx, like_prediction_id)
+        elif order is Order.LOOK_ALIKES and predictions.last_rejected(tx) is None:
+            raise InvalidEditError("Nothing has been rejected yet that others could look like.")
         setting = replace(
             review_settings.get(tx),
             queue_order=order.value,
@@ -109,17 +121,19 @@ def _is_boxed(box: Box, human: Sequence[Box]) -> bool:
     return any(intersection_over_union(box, other) >= SAME_OBJECT_IOU for other in human)
 
 
-def _last_rejected(tx: Transaction) -> int:
-    found = predictions.last_rejected(tx)
-    if found is None:
-        raise InvalidEditError("Nothing has been rejected yet that others could look like.")
-    return found
+def _is_class(tx: Transaction, category_id: int | None) -> bool:
+    return category_id in {category.id for category in categories.list_all(tx)}
 
 
 def _like(tx: Transaction, setting: ReviewSetting) -> Proposal | None:
-    if setting.like_prediction_id is None:
+    """The proposal to look for, None when it was removed with its class, or no rejection is left."""
+    wanted = setting.like_prediction_id or predictions.last_rejected(tx)
+    try:
+        found = None if wanted is None else predictions.get(tx, wanted)
+    except NotFoundError:
+        found = None
+    if found is None:
         return None
-    found = predictions.get(tx, setting.like_prediction_id)
     size_wh = images.get(tx, found.image_id).size_wh
     box = _shares(found.box, size_wh)
     return Proposal(found.id, found.image_id, found.category_id, found.score, box)

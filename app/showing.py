@@ -14,7 +14,7 @@ from storage.database import Transaction
 from storage.shown import Showing
 from storage.types import Annotation, Bundle, BundleKind, StoredPrediction
 
-SAME_OBJECT_IOU = 0.5
+SAME_OBJECT_IOU = shown.SAME_OBJECT_IOU
 Surest: TypeAlias = Literal["surest"]
 SUREST: Final = "surest"
 """Stands beside the ids of classes for the surest proposal of each image, of whatever class."""

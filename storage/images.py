@@ -101,7 +101,8 @@ def list_ids(
 ) -> list[int]:
     """The ids of all images in that state in order: cheap enough to send for 100,000 of them.
 
-    `also` narrows the list further; see `image_search`.
+    `also` narrows the list further. What is stored decides WITH_PROPOSALS here, what of it is shown
+    in `image_search`.
     """
     statement = select(ImageRow.id).where(*_conditions(state, query), *also)
     return list(tx.scalars(statement.order_by(*_order(state))))

@@ -16,7 +16,7 @@ _ONLY = 1
 
 @dataclass(frozen=True, slots=True)
 class ReviewSetting:
-    """`queue_order` as the app names it. `like_prediction_id`: the rejected proposal to look for.
+    """`queue_order` as the app names it. `like_prediction_id`: the proposal to look for, None: the last rejected.
 
     `keeps_to_what_pays`: thresholds are those that pay, chosen anew as more is known, until a person sets one.
     """

@@ -31,6 +31,8 @@ from storage.database import Transaction
 from storage.models import AnnotationRow, ImageRow, PredictionRow
 from storage.types import Box, StoredPrediction, Verdict
 
+SAME_OBJECT_IOU = 0.5
+"""From this overlap with a human box of its class, a proposal repeats it and is shown no more."""
 _ROUNDING = 1e-9  # a score that is .4 but for its last bit reaches a threshold of .4
 
 
@@ -111,6 +113,31 @@ def waiting(
             statement
         )
     ]
+
+
+def has_waiting(
+    showing: Showing,
+    *,
+    category_id: int | None = None,
+    score_from: float | None = None,
+    score_to: float | None = None,
+) -> ColumnElement[bool]:
+    """A condition on `ImageRow`: a proposal is shown on the image that repeats no human box of it.
+
+    Of that class, and with a score between the two (ends included), where these are given.
+    """
+    conditions = [
+        PredictionRow.image_id == ImageRow.id,
+        *_conditions(showing),
+        not_(_is_boxed()),
+    ]
+    if category_id is not None:
+        conditions.append(PredictionRow.category_id == category_id)
+    if score_from is not None:
+        conditions.append(PredictionRow.score >= score_from)
+    if score_to is not None:
+        conditions.append(PredictionRow.score <= score_to)
+    return exists().where(*conditions)
 
 
 def counts(tx: Transaction, showing: Showing) -> dict[int, ShownCount]:
@@ -206,6 +233,19 @@ def _conditions(showing: Showing) -> list[ColumnElement[bool]]:
         )
         conditions.append(or_(PredictionRow.duplicate_of.is_(None), not_(exists().where(hides))))
     return conditions
+
+
+def _is_boxed() -> ColumnElement[bool]:
+    p, a = PredictionRow, AnnotationRow
+    width = func.min(p.x2, a.x2) - func.max(p.x1, a.x1)
+    height = func.min(p.y2, a.y2) - func.max(p.y1, a.y1)
+    shared = func.max(width, 0.0) * func.max(height, 0.0)
+    both = (p.x2 - p.x1) * (p.y2 - p.y1) + (a.x2 - a.x1) * (a.y2 - a.y1)
+    return exists().where(
+        a.image_id == p.image_id,
+        a.category_id == p.category_id,
+        shared >= SAME_OBJECT_IOU * (both - shared),
+    )
 
 
 def _threshold(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from app.errors import InvalidEditError
-from app.showing import num_shown
+from app.showing import num_shown, showing
 from app.workspace import Workspace
 from storage import annotations, counts, image_search, images, notes
 from storage.database import Transaction
@@ -29,7 +29,7 @@ def browse_router(workspace: Workspace) -> APIRouter:
         """The images that fit all of it, in their order; see `ImageSearch`."""
         search = ImageSearch(state, query, category_id, score_from, score_to)
         with workspace.database.read() as tx:
-            return {"ids": image_search.find_ids(tx, search)}
+            return {"ids": image_search.find_ids(tx, search, showing(tx))}
 
     @router.get("/cards")
     def cards(ids: Annotated[str, Query(max_length=4_000)]) -> dict[str, Any]:

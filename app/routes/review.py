@@ -128,8 +128,9 @@ def _state(workspace: Workspace) -> dict[str, Any]:
         setting = review_settings.get(tx)
         classes = categories.list_all(tx)
         what = showing.showing(tx)
+        order = review_queue.order_in_use(tx, setting)
     return {
-        "order": review_queue.chosen_order(setting).value,
+        "order": order.value,
         "category_id": setting.category_id,
         "seed": setting.seed,
         "merges_duplicates": setting.merges_duplicates,

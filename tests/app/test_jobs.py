@@ -13,18 +13,19 @@ from app.bundles import resolve_bundle
 from app.errors import BundleChoiceError, JobCancelledError, JobFailedError, NotReadyError
 from app.following import follow, result_of
 from app.heartbeat import StopReason, StopSignal
-from app.inference import PredictRequest, enqueue_predict
+from app.inference import REJECTED_IOU, PredictRequest, enqueue_predict
 from app.performing import perform
 from app.progress import ignore_progress
 from app.readiness import readiness
-from app.review import reject
+from app.review import correct, reject
 from app.review_queue import queue
 from app.settings import choose_backbone
 from app.tuning import TuneRequest, enqueue_tune
 from app.worker import work_off
 from app.workspace import Workspace
-from storage import jobs, predictions
-from storage.types import Job, JobStatus
+from storage import categories, jobs, predictions, projects
+from storage.boxes import intersection_over_union
+from storage.types import Job, JobStatus, StoredPrediction, Verdict
 from tests.app.blood_cells import blood_cells, human_boxes, now
 
 QUICK = TuneRequest(steps=3, val_fraction=0.5)
@@ -114,20 +115,61 @@ def test_prelabelling_again_duplicates_nothing(workspace: Workspace) -> None:
     assert first["predictions"] == second["predictions"] > 0
 
 
+def found_twice(workspace: Workspace) -> tuple[StoredPrediction, str]:
+    """A proposal of zero-shot, under review, that a tuned bundle makes too; and that bundle."""
+    bundle = str(result_of(followed(workspace, enqueue_tune(workspace, QUICK, now())))["bundle"])
+    prelabelled(workspace, bundle)
+    prelabelled(workspace)
+    for item in queue(workspace):
+        for proposal in proposed(workspace, item.image_id, "zero-shot"):
+            if repeated(workspace, proposal, bundle):
+                return proposal, bundle
+    raise AssertionError("The two bundles propose nothing alike: this scene tests nothing.")
+
+
+def proposed(workspace: Workspace, image_id: int, bundle: str) -> list[StoredPrediction]:
+    with workspace.database.read() as tx:
+        of = projects.get(tx).prelabel_bundle_id if bundle == "zero-shot" else int(bundle)
+        return predictions.for_image(tx, image_id, bundle_id=of, verdict=Verdict.PENDING)
+
+
+def repeated(
+    workspace: Workspace, proposal: StoredPrediction, bundle: str
+) -> list[StoredPrediction]:
+    """What the bundle proposes of the same class in nearly the same place."""
+    return [
+        p
+        for p in proposed(workspace, proposal.image_id, bundle)
+        if p.category_id == proposal.category_id
+        and intersection_over_union(p.box, proposal.box) >= REJECTED_IOU
+    ]
+
+
 def test_a_rejected_proposal_does_not_come_back(workspace: Workspace) -> None:
-    prelabelled(workspace)
-    (queued, *_) = queue(workspace)
-    with workspace.database.read() as tx:
-        wrong = predictions.for_image(tx, queued.image_id)[0]
+    wrong, other_bundle = found_twice(workspace)
     reject(workspace, wrong.id, author="tester", at=now())
-    prelabelled(workspace)
+    for bundle in ("zero-shot", other_bundle):
+        prelabelled(workspace, bundle)
+        assert proposed(workspace, wrong.image_id, bundle)
+        assert repeated(workspace, wrong, bundle) == []
+
+
+def test_a_proposal_of_a_corrected_class_does_not_come_back(workspace: Workspace) -> None:
+    wrong, other_bundle = found_twice(workspace)
     with workspace.database.read() as tx:
-        same = [
-            p
-            for p in predictions.for_image(tx, wrong.image_id)
-            if (p.box, p.category_id) == (wrong.box, wrong.category_id)
-        ]
-    assert [p.id for p in same] == [wrong.id]
+        right = next(c.id for c in categories.list_all(tx) if c.id != wrong.category_id)
+    correct(
+        workspace,
+        wrong.id,
+        uid="mended",
+        box=wrong.box,
+        category_id=right,
+        author="tester",
+        at=now(),
+    )
+    prelabelled(workspace, other_bundle)
+    assert proposed(workspace, wrong.image_id, other_bundle)
+    assert repeated(workspace, wrong, other_bundle) == []
 
 
 def test_a_broken_image_is_skipped_and_listed(workspace: Workspace) -> None:

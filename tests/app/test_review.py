@@ -118,15 +118,6 @@ def test_orders_are_kept_and_refused_without_what_they_need(workspace: Workspace
         choose_order(workspace, Order.LOOK_ALIKES)
 
 
-def test_look_alikes_of_the_last_rejected_box_come_first(workspace: Workspace) -> None:
-    wrong = a_proposal(workspace)
-    review.reject(workspace, wrong.id, author="tester", at=now())
-    choose_order(workspace, Order.LOOK_ALIKES)
-
-    first = queue(workspace)[0]
-    assert wrong.category_id in {p.category_id for p in shown_on(workspace, first.image_id)}
-
-
 def test_a_rejection_reaches_the_next_tune_and_every_later_bundle(workspace: Workspace) -> None:
     wrong = a_proposal(workspace)
     draw(workspace, wrong.image_id)

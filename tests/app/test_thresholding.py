@@ -71,6 +71,21 @@ def test_a_class_that_is_never_found_shows_nothing() -> None:
     assert default_threshold(missed, 1) > 0.6
 
 
+def test_each_measured_class_has_a_threshold_of_its_own() -> None:
+    found = HeldOut()
+    for image_id in range(5):
+        sure, unsure = (
+            [(HERE, 1, 0.8), (THERE, 1, 0.6)],
+            [(THERE, 2, 0.3), ((80.0, 0.0, 90.0, 10.0), 2, 0.1)],
+        )
+        found = found + measure(
+            image_id, [*sure, *unsure], [(HERE, 1), (THERE, 2)], category_ids=[1, 2]
+        )
+
+    assert default_threshold(found, 1) == pytest.approx(0.7)
+    assert default_threshold(found, 2) == pytest.approx(0.2)
+
+
 def test_newer_evidence_of_an_image_replaces_the_older() -> None:
     newer = measure(0, [], [(HERE, 1)], category_ids=[1])
 
