@@ -71,7 +71,7 @@ def _event_text(event: AnnotationEvent, names: Mapping[int, str]) -> str:
     if before["box"] != after["box"]:
         parts.append(f"moved {old}")
     if before["category_id"] != after["category_id"]:
-        parts.append(f"made {old} {names.get(after['category_id'], 'a removed class')}")
+        parts.append(f"made {old} into {names.get(after['category_id'], 'a removed class')}")
     return ", ".join(parts) or f"touched {old}"
 
 

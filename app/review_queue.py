@@ -17,7 +17,7 @@ from storage.database import Transaction
 from storage.errors import NotFoundError
 from storage.review_settings import ReviewSetting
 from storage.shown import Showing
-from storage.types import Box
+from storage.types import Box, Category
 
 DEFAULT_ORDER = Order.SECONDS_SAVED
 
@@ -46,6 +46,14 @@ def order_in_use(tx: Transaction, setting: ReviewSetting) -> Order:
     if chosen is Order.LOOK_ALIKES and _like(tx, setting) is None:
         return DEFAULT_ORDER
     return chosen
+
+
+def only_class(tx: Transaction) -> Category | None:
+    """The one class whose proposals wait, where that is the order in use."""
+    setting = review_settings.get(tx)
+    if order_in_use(tx, setting) is not Order.ONE_CLASS:
+        return None
+    return next(c for c in categories.list_all(tx) if c.id == setting.category_id)
 
 
 def choose_order(

@@ -183,8 +183,11 @@ def _apply(workspace: Workspace, verdict: Verdict, *, author: str) -> None:
 def _nothing_waits(workspace: Workspace) -> str:
     with workspace.database.read() as tx:
         left = images.count(tx, ImageFilter.UNREVIEWED)
+        only = review_queue.only_class(tx)
     if not left:
         return "Every image is done."
+    if only is not None:
+        return f"No proposal of '{only.name}' waits at its threshold: lower it, or choose another class or order above."
     those = "1 image is not done and has" if left == 1 else f"{left:,} images are not done and have"
     return (
         f"Nothing waits at these thresholds. {those} no proposal that reaches them: lower them, "

@@ -17,7 +17,7 @@ from app.review_queue import choose_order, queue
 from app.server import create_api
 from app.settings import Settings
 from app.workspace import Workspace
-from storage import bundles, predictions, projects
+from storage import bundles, categories, predictions, projects
 from storage.types import Box, BundleKind, NewPrediction
 from tests.app.blood_cells import blood_cells
 
@@ -111,3 +111,14 @@ def test_the_queue_goes_on_in_the_usual_order_without_the_class_of_its_order(
 
     assert found["ids"] == queued(workspace) != []
     assert state["order"] == "seconds_saved"
+
+
+def test_a_class_of_which_nothing_waits_is_named(workspace: Workspace) -> None:
+    choose_order(workspace, Order.ONE_CLASS, category_id=2)
+    reject(workspace, wrong(workspace, category_id=2))
+    with workspace.database.read() as tx:
+        (name,) = (c.name for c in categories.list_all(tx) if c.id == 2)
+    found = asked(workspace, "review/queue")
+
+    assert found["ids"] == []
+    assert found["message"].startswith(f"No proposal of '{name}' waits")

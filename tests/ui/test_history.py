@@ -251,7 +251,7 @@ def test_a_box_tells_who_drew_moved_and_reclassed_it(page: Page, project: Projec
     page.get_by_test_id("image-then").locator("rect").last.click()
     told = page.get_by_test_id("box-life").locator("li")
     author = re.escape(default_author())
-    verbs = (f"drew {first}", f"moved {first}", f"made {first} {second}")
+    verbs = (f"drew {first}", f"moved {first}", f"made {first} into {second}")
     expect(told).to_have_text([re.compile(rf"^{verb}.* \d.*, {author}$") for verb in verbs])
 
 
