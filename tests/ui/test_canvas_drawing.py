@@ -18,7 +18,7 @@ from tests.ui.conftest import Server, picture
 pytestmark = pytest.mark.browser
 SIZE = (640, 480)
 NUM_IMAGES = 20
-DISCS = [tuple(map(float, box)) for box in discs(3)[1]]
+DISCS: list[Box] = [(float(x1), float(y1), float(x2), float(y2)) for x1, y1, x2, y2 in discs(3)[1]]
 
 
 @pytest.fixture(scope="module")
@@ -112,15 +112,16 @@ def test_a_box_is_duplicated_beside_itself(user: CanvasUser, server: Server) -> 
 def test_boxes_of_the_previous_image_are_copied_once(user: CanvasUser, server: Server) -> None:
     user.draw((100, 100, 200, 200), digit=2)
     user.draw((300, 100, 400, 200), digit=1)
-    next(_places)
+    first = int(user.number("image-id"))
+    second = next(_places)
     user.press("Escape", "d")
-    expect(user.part("canvas-filename")).to_have_text("plain-06.png")
+    expect(user.stage).to_have_attribute("data-image-id", str(second))
     user.press("c")
     expect(user.stage).to_have_attribute("data-num-boxes", "2")
     user.press("c")
     expect(user.root.get_by_text("has no box that is not here")).to_be_visible()
     user.wait_saved()
-    assert server.boxes(6) == server.boxes(7)
+    assert server.boxes(first) == server.boxes(second)
     user.press("Control+z")
     expect(user.stage).to_have_attribute("data-num-boxes", "0")
 
@@ -177,14 +178,70 @@ def test_tab_walks_first_through_what_overlaps_under_the_pointer(
     assert left == pytest.approx([150, 400], abs=1)
 
 
+def test_no_box_is_drawn_or_moved_out_of_the_image(user: CanvasUser, server: Server) -> None:
+    user.draw((500, 400, SIZE[0] + 60, SIZE[1] + 60), digit=1)
+    assert only_box(user, server) == pytest.approx([500, 400, *SIZE], abs=1)
+    assert only_box(user, server)[2:] == list(SIZE)
+    user.drag((570, 440), (470, 340), draws=False)
+    moved = only_box(user, server)
+    assert moved == pytest.approx([400, 300, SIZE[0] - 100, SIZE[1] - 100], abs=2)
+    size = pytest.approx([moved[2] - moved[0], moved[3] - moved[1]])
+    user.drag((470, 340), (720, 560), draws=False)
+    x1, y1, x2, y2 = only_box(user, server)
+    assert [x2, y2] == list(SIZE)
+    assert [x2 - x1, y2 - y1] == size
+    user.press(*["Shift+ArrowRight"] * 3, *["Shift+ArrowDown"] * 3)
+    assert only_box(user, server) == [x1, y1, x2, y2]
+    user.drag((570, 440), (110, 80), draws=False)
+    user.press(*["Shift+ArrowUp"] * 6, *["Shift+ArrowLeft"] * 6)
+    x1, y1, x2, y2 = only_box(user, server)
+    assert [x1, y1] == [0, 0]
+    assert [x2, y2] == size
+
+
+def test_no_box_is_pulled_or_duplicated_out_of_the_image(user: CanvasUser, server: Server) -> None:
+    user.draw((500, 400, 600, 450), digit=1)
+    user.drag((600, 450), (SIZE[0] + 60, SIZE[1] + 60), draws=False)
+    assert only_box(user, server)[2:] == list(SIZE)
+    user.drag((500, 400), (-60, -60), draws=False)
+    user.press(
+        "Control+Shift+ArrowRight", "Control+ArrowDown", "Alt+Shift+ArrowUp", "Alt+ArrowLeft"
+    )
+    assert only_box(user, server) == [0, 0, *SIZE]
+    user.press("Alt+Shift+ArrowRight", "Alt+Shift+ArrowDown", "Control+d")
+    user.wait_saved()
+    boxes = server.boxes(int(user.number("image-id")))
+    beside = 10 - 12 / user.number("scale")  # to the upper left: where there is room
+    moved = [beside, beside, SIZE[0] - 10 + beside, SIZE[1] - 10 + beside]
+    assert boxes == [[10, 10, *SIZE], pytest.approx(moved, abs=0.01)]
+
+
+def test_undo_is_for_each_image_its_own(user: CanvasUser, server: Server) -> None:
+    first, second = int(user.number("image-id")), next(_places)
+    user.draw((100, 100, 200, 200), digit=1)
+    user.press("Escape", "d")
+    expect(user.stage).to_have_attribute("data-image-id", str(second))
+    user.press("Control+z")
+    expect(user.root.get_by_text("Nothing to undo on this image.")).to_be_visible()
+    user.wait_saved()
+    assert len(server.boxes(first)) == 1
+    user.press("a")
+    expect(user.stage).to_have_attribute("data-image-id", str(first))
+    user.press("Control+z")
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+    user.wait_saved()
+    assert server.boxes(first) == []
+
+
 HEAR_OF_CHANGES = (
     "window.heard = []; addEventListener('sdpt:pushed', (e) => window.heard.push(...e.detail.ops))"
 )
 
 
 @pytest.fixture
-def discs_user(user: CanvasUser, server: Server) -> CanvasUser:
+def discs_user(shared_page: Page) -> CanvasUser:
     """The same person at a picture of discs, with the first class in hand, about to point."""
+    user = CanvasUser(shared_page, "label")
     user.go_to("z-discs.png")
     user.press("Escape", "1")
     if user.part("canvas-pointing").get_attribute("aria-pressed") != "true":
@@ -200,7 +257,8 @@ def test_a_click_on_an_object_makes_its_box(discs_user: CanvasUser, server: Serv
     expect(user.stage).to_have_attribute("data-num-boxes", "1", timeout=60_000)
     user.wait_saved()
     assert user.page.evaluate("window.heard.map((op) => op.is_pointed)") == [True]
-    assert intersection_over_union(tuple(only_box(user, server)), disc) > 0.75
+    x1, y1, x2, y2 = only_box(user, server)
+    assert intersection_over_union((x1, y1, x2, y2), disc) > 0.75
     asked: list[str] = []
     user.page.on("request", lambda request: asked.append(request.url))
     user.press("Escape")

@@ -17,7 +17,8 @@ from app.workspace import open_workspace
 from storage import annotations, categories, class_work
 from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
-from tests.ui.conftest import Server
+from tests.ui.canvas_verdicts import PROPOSALS, verdicts
+from tests.ui.conftest import Server, propose
 
 pytestmark = pytest.mark.browser
 BOX = (60.0, 40.0, 160.0, 140.0)
@@ -26,9 +27,10 @@ BOX = (60.0, 40.0, 160.0, 140.0)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made = bare_server(
-        tmp_path_factory.mktemp("safety"), num_images=8, classes=("cell", "platelet", "passing")
+        tmp_path_factory.mktemp("safety"), num_images=9, classes=("cell", "platelet", "passing")
     )
     made.start()
+    propose(made, 9, *PROPOSALS)
     yield made
     made.stop()
 
@@ -75,6 +77,31 @@ def test_changes_made_while_the_server_is_away_survive_a_reload_and_arrive_in_or
     assert first["box"] == pytest.approx([drawn[0] + 1, drawn[1] + 10, drawn[2] + 1, drawn[3] + 10])
     assert [first["category_id"], second["category_id"]] == [2, 1]
     expect(again.part("canvas-banner")).to_be_hidden()
+
+
+def test_verdicts_marks_and_a_comment_made_offline_arrive_in_order(
+    context: BrowserContext, server: Server
+) -> None:
+    user = at_canvas(context, server, "smear-08")
+    context.set_offline(True)
+    user.press("Escape", "Tab", "Space", "x", "3", "r", "m")
+    user.part("canvas-comment-text").fill("seen on the train")
+    user.press("Enter")
+    expect(user.part("canvas-counts")).to_have_text("2 boxes, 0 proposals")
+    expect(user.part("canvas-save-state")).to_have_text("Offline: 5 changes waiting")
+    assert set(verdicts(server, 9).values()) == {"pending"}
+    answered: list[str] = []
+    user.page.on("requestfinished", lambda request: answered.append(request.url.split("/")[-1]))
+    context.set_offline(False)
+    user.wait_saved()
+    expect(user.part("canvas-counts")).to_have_text("2 boxes, 0 proposals")
+    saved = [word for word in answered if word in {"verdicts", "marks", "note"}]
+    assert list(dict.fromkeys(saved)) == ["verdicts", "marks", "note"]
+    assert verdicts(server, 9) == {0.55: "accepted", 0.3: "rejected", 0.9: "corrected"}
+    document = server.document(9)
+    assert [box["origin"] for box in document["annotations"]] == ["accepted", "corrected"]
+    assert document["image"]["is_flagged"]
+    assert document["image"]["comment"] == "seen on the train"
 
 
 def test_a_closed_tab_loses_no_box_that_it_could_not_save(

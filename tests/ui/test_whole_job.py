@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from pycocotools.coco import COCO
 
+from app.workspace import open_workspace
+from storage import predictions, projects
 from tests.app.samples import TAUGHT_PROMPTS
 from tests.ui.canvas_user import Box, CanvasUser
 from tests.ui.conftest import SAMPLES, Server, new_server, picture
@@ -100,6 +103,13 @@ def review_three(page: Page) -> None:
     user.wait_saved()
 
 
+def num_rejected(server: Server) -> int:
+    with closing(open_workspace(server.data)) as workspace, workspace.database.read() as tx:
+        bundle_id = projects.get(tx).prelabel_bundle_id
+        assert bundle_id is not None
+        return predictions.counts(tx, bundle_id).rejected
+
+
 def export_coco(page: Page, server: Server) -> COCO:
     page.get_by_role("tab", name="Export", exact=True).click()
     page.locator("#export-run").click()
@@ -148,6 +158,7 @@ def test_a_person_labels_tunes_reviews_and_exports(page: Page, server: Server) -
     review_three(page)
     counts = server.cli("status")["annotations"]
     assert counts == {"human": num_drawn + 1, "accepted": 1, "imported": 0}
+    assert num_rejected(server) == 1
     coco = export_coco(page, server)
     assert len(coco.anns) == num_drawn + 2
     assert_holds_what_was_drawn(coco, drawn)

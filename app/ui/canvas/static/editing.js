@@ -1,7 +1,7 @@
 // What a person does to boxes: draw, move, resize, copy, delete, and give them a class.
 
 import { postJson } from "./api.js";
-import { clipped, height, intersectionOverUnion, isLargeEnough, isSame, moved, resized, SMALLEST_PX, width, withEdgeAt } from "./geometry.js";
+import { beside, clipped, height, intersectionOverUnion, isLargeEnough, isSame, moved, resized, SMALLEST_PX, width, withEdgeAt } from "./geometry.js";
 import { changing, correcting, creating, deleting, stateOf, together } from "./model.js";
 import { newUid } from "./dom.js";
 import { reject } from "./judging.js";
@@ -78,14 +78,14 @@ export function remove(session) {
   session.select(null);
 }
 
-/** The same box once more, `by` pixels to the lower right, of the same class. */
+/** The same box once more, `by` pixels beside itself, of the same class. */
 export function duplicate(session, by) {
   const item = session.selected;
   if (!item) {
     session.say("Select the box to duplicate first: Tab, or click it.");
     return;
   }
-  const step = creating(moved(item.box, by, by, session.state.image), item.category_id);
+  const step = creating(beside(item.box, by, session.state.image), item.category_id);
   session.perform(step);
   session.select(boxKey(step.redo[0].uid));
 }

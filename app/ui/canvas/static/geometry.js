@@ -62,6 +62,12 @@ export function moved(box, dx, dy, size) {
   return [box[0] + x, box[1] + y, box[2] + x, box[3] + y];
 }
 
+/** The same box `by` pixels to the lower right; where the border leaves no room, to the other side. */
+export function beside(box, by, size) {
+  const side = (high, room) => (high + by <= room ? by : -by);
+  return moved(box, side(box[2], size.width), side(box[3], size.height), size);
+}
+
 /** With the edges that `handle` names pulled by (dx, dy); never smaller than the smallest box. */
 export function resized(box, handle, dx, dy, size) {
   const out = [...box];
