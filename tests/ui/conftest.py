@@ -153,6 +153,15 @@ def page(context: BrowserContext, server: Server) -> Iterator[Page]:
     opened.close()
 
 
+@pytest.fixture
+def bare_page(browser: Browser, server: Server) -> Iterator[Page]:
+    """The page of a `bare_canvas.BareServer`: a canvas and nothing around it."""
+    opened = browser.new_page(viewport={"width": SIZES[0][0], "height": SIZES[0][1]})
+    opened.goto(server.url)
+    yield opened
+    opened.close()
+
+
 def open_page(context: BrowserContext, server: Server, size: tuple[int, int] = SIZES[0]) -> Page:
     """The app's page for somebody who was never here; requests that leave the machine are noted on the server."""
     page = context.new_page()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
@@ -22,20 +22,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.stop()
 
 
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    opened.goto(server.url)
-    yield opened
-    opened.close()
-
-
-def test_the_next_two_images_are_shown_though_the_server_answers_no_more(page: Page) -> None:
-    with page.expect_response("**/sdpt/images/3*"):
-        user = CanvasUser(page, "label")
-    page.wait_for_load_state("networkidle")
+def test_the_next_two_images_are_shown_though_the_server_answers_no_more(bare_page: Page) -> None:
+    with bare_page.expect_response("**/sdpt/images/3*"):
+        user = CanvasUser(bare_page, "label")
+    bare_page.wait_for_load_state("networkidle")
     held: list[Route] = []
-    page.route("**/sdpt/**", lambda route: held.append(route))
+    bare_page.route("**/sdpt/**", lambda route: held.append(route))
     for image_id in ("2", "3"):
         user.press("Escape", "d")
         expect(user.stage).to_have_attribute("data-image-id", image_id)

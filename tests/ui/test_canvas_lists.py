@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from storage.types import NewPrediction
 from tests.ui.bare_canvas import bare_server
@@ -29,16 +29,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    opened.goto(server.url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def user(page: Page) -> CanvasUser:
-    return CanvasUser(page, "label")
+def user(bare_page: Page) -> CanvasUser:
+    return CanvasUser(bare_page, "label")
 
 
 def test_a_class_is_chosen_by_some_letters_of_its_name_and_sticks(
@@ -160,11 +152,26 @@ def test_images_are_filtered_by_class_and_score_and_name(user: CanvasUser, serve
     expect(position).to_have_text("1 of 1")
 
 
+def test_a_late_answer_of_an_earlier_filter_is_not_taken(user: CanvasUser) -> None:
+    late: list[Route] = []
+    user.page.route("**/browse/ids?*query=smear-0", lambda route: late.append(route))
+    search, position = user.part("canvas-search"), user.part("canvas-position")
+    search.fill("smear-0")
+    search.press("Enter")
+    search.fill("smear-02")
+    search.press("Enter")
+    expect(position).to_have_text("1 of 1")
+    with user.page.expect_response("**/browse/ids?*query=smear-0"):
+        late[0].continue_()
+    user.page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(position).to_have_text("1 of 1")
+
+
 def test_the_filmstrip_goes_to_any_image_of_the_list(user: CanvasUser) -> None:
     user.part("canvas-strip").get_by_role("button", name="smear-07").click()
     expect(user.part("canvas-position")).to_have_text("8 of 8")
     user.part("canvas-next").click()
-    expect(user.root.get_by_text("This is the last image of the list.")).to_be_visible()
+    expect(user.root.get_by_text("This is the last image of the list.")).to_be_attached()
 
 
 def test_three_quick_keys_go_three_images_on(user: CanvasUser) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.bare_canvas import bare_server
 from tests.ui.canvas_user import CanvasUser
@@ -32,17 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, server: Server) -> Iterator[Page]:
-    opened = context.new_page()
-    opened.set_viewport_size({"width": 1440, "height": 900})
-    opened.goto(server.url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def user(page: Page) -> CanvasUser:
-    return CanvasUser(page, "label")
+def user(bare_page: Page) -> CanvasUser:
+    return CanvasUser(bare_page, "label")
 
 
 def thumb(user: CanvasUser, name: str) -> Locator:

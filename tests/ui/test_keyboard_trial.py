@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from storage.boxes import intersection_over_union
 from storage.types import Box, NewPrediction
@@ -105,17 +105,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made.stop()
 
 
-@pytest.fixture
-def page(browser: Browser, server: Server) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1440, "height": 900})
-    opened.goto(server.url)
-    yield opened
-    opened.close()
-
-
-def test_twenty_images_are_finished_by_keys_alone(page: Page, server: Server) -> None:
-    user = CanvasUser(page, "label")
-    page.evaluate("addEventListener('pointerdown', () => (window.wasClicked = true), true)")
+def test_twenty_images_are_finished_by_keys_alone(bare_page: Page, server: Server) -> None:
+    user = CanvasUser(bare_page, "label")
+    bare_page.evaluate("addEventListener('pointerdown', () => (window.wasClicked = true), true)")
     user.press("Escape")  # off the button of the tab
     for board in _boards():
         expect(user.part("canvas-filename")).to_have_text(board.file_name)
@@ -123,7 +115,7 @@ def test_twenty_images_are_finished_by_keys_alone(page: Page, server: Server) ->
         _finish(user, board)
         user.press("Enter")
     user.wait_saved()
-    assert not page.evaluate("window.wasClicked")
+    assert not bare_page.evaluate("window.wasClicked")
     documents = [server.document(board.image_id) for board in _boards()]
     assert all(document["image"]["is_reviewed"] for document in documents)
     origins = Counter(found["origin"] for d in documents for found in d["annotations"])

@@ -12,13 +12,18 @@ export class ImageList {
     this.ids = [];
     this.positions = new Map();
     this.message = null;
+    this.ticket = 0;
   }
 
+  /** Whether the answer was taken: one that comes after a later question's is of a list that nobody asks for any more. */
   async load(mode, search) {
+    const ticket = ++this.ticket;
     const found = await getJson(mode === "review" ? "/sdpt/api/review/queue" : idsUrl(search));
+    if (ticket !== this.ticket) return false;
     this.ids = found.ids;
     this.message = found.message ?? null;
     this.positions = new Map(found.ids.map((id, index) => [id, index]));
+    return true;
   }
 
   indexOf(id) {

@@ -137,7 +137,7 @@ function imageNamedByAddress(mode) {
 async function refresh(session, stage, { startsAnew = false } = {}) {
   try {
     await session.refreshClasses();
-    await session.refreshList();
+    if (!(await session.refreshList())) return;
     const named = imageNamedByAddress(session.mode);
     if (named) await session.goTo(named);
     else if (!startsAnew && session.list.indexOf(session.imageId) >= 0) await session.reload();

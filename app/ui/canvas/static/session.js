@@ -71,11 +71,13 @@ export class Session extends EventTarget {
     return `sdpt.class.${this.workspace}`;
   }
 
+  /** Ask for the list anew; false when it was asked for once more before the answer came, which will bring its own. */
   async refreshList() {
     this.cards.clear();
-    await this.list.load(this.mode, this.search);
+    if (!(await this.list.load(this.mode, this.search))) return false;
     this.#noteIndex();
     this.emit("list");
+    return true;
   }
 
   #noteIndex() {

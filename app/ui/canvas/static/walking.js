@@ -101,7 +101,7 @@ function step(session, by, from = null) {
 /** `search`: {state, query, category_id?, score_from?, score_to?}. */
 export async function setSearch(session, search) {
   session.search = search;
-  await session.refreshList();
+  if (!(await session.refreshList())) return;
   if (session.list.indexOf(session.imageId) < 0) await goToFirst(session);
 }
 
