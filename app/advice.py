@@ -89,7 +89,7 @@ def advise(now: Situation) -> Advice:
     if is_known and objects * now.by_hand_s <= now.tune_overhead_s:
         return Advice(
             Step.REVIEW if now.has_fresh_proposals and _helps(now) else Step.BY_HAND,
-            f"About {objects:.0f} objects are left: finishing them takes less than "
+            f"{_about(objects)} left: finishing {'it' if round(objects) == 1 else 'them'} takes less than "
             f"{'another' if now.tunings else 'a'} Tune would.",
         )
     if not now.tunings:
@@ -145,6 +145,10 @@ def _exponent(now: Situation, known: list[tuple[int, float]]) -> float:
     fall = math.log(max(0.05, slow - now.floor_s) / max(0.05, fast - now.floor_s))
     found = (fall + _EXPONENT * math.log(2.0)) / (apart + math.log(2.0))
     return min(1.0, max(0.0, found))
+
+
+def _about(objects: float) -> str:
+    return "About 1 object is" if round(objects) == 1 else f"About {objects:.0f} objects are"
 
 
 def _before_the_first(now: Situation) -> Advice:

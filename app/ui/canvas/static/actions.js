@@ -3,7 +3,7 @@
 import { pickClass, goToImage, writeComment } from "./dialogs.js";
 import { bringEdge, chooseDigit, copyFromPrevious, duplicate, nudge, pull, remove } from "./editing.js";
 import { openTab } from "./page.js";
-import { accept, acceptAll, reject, setMinScore, toggleProposals, togglePeek } from "./judging.js";
+import { accept, acceptAll, reject, rejectRest, setMinScore, toggleProposals, togglePeek } from "./judging.js";
 import { WAYS } from "./tools.js";
 import { done, next, none, previous, skip, toggleFlag } from "./walking.js";
 
@@ -12,8 +12,8 @@ const SCORE_STEP = 0.05;
 const WAY_STORE = "sdpt.way";
 const WAY_SAID = {
   drag: "Boxes are drawn by dragging.",
-  points: "Click the four outermost points of an object; dragging still works.",
-  pointing: "Click on the middle of an object: its box is found; Q brings the next guess. Dragging still draws.",
+  points: "Click the four outermost points of an object; dragging still works, and B draws with the keyboard.",
+  pointing: "Click on the middle of an object (B: with the keyboard): its box is found; Q brings the next guess. Dragging still draws.",
 };
 
 export function actionsOf({ session, stage, host, bar, toggleHelp }) {
@@ -44,9 +44,11 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     hasItems: () => session.items().length > 0,
     hasSelection: () => session.selected !== null,
     cycle: (step) => session.cycle(step),
-    chooseDigit: (digit) => chooseDigit(session, digit),
+    // While the pen is out, the class is that of the box to come, and the finished one that is still selected keeps its own.
+    chooseDigit: (digit) => chooseDigit(session, digit, { forNext: pen.isOut }),
     escape: () => {
-      if (!tool.cancel()) session.select(null);
+      const isOnControl = host.contains(document.activeElement) && !stage.hasFocus;
+      if (!isOnControl && !tool.cancel()) session.select(null);
       stage.focus();
     },
     nudge: (dx, dy) => nudge(session, dx, dy),
@@ -62,7 +64,11 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
 
     pen: () => (pen.isOut ? pen.putAway() : pen.takeOut()),
     points: () => toggleWay("points"),
-    pointing: () => toggleWay("pointing"),
+    /** Who asks for it by a key, and has no pointer on the image, points with the pen. */
+    pointing: ({ isByKey = false } = {}) => {
+      toggleWay("pointing");
+      if (isByKey && tool.way === "pointing" && !session.pointer) pen.takeOut();
+    },
     /** Hear of the way to draw, one of WAYS, and of the choice that this browser keeps. */
     onWay: (tell) => {
       onWay.push(tell);
@@ -71,7 +77,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     },
     another: () => tool.pointing.another(),
     edge: () => bringEdge(session, pen.point ?? pointer()),
-    pick: () => pickClass(host, session),
+    pick: () => pickClass(host, session, { forNext: pen.isOut }),
     duplicate: () => duplicate(session, DUPLICATE_PX / stage.view.scale),
     copyPrevious: () => copyFromPrevious(session),
     remove: () => remove(session),
@@ -79,6 +85,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     redo: () => session.redo(),
     accept: () => accept(session),
     reject: () => reject(session),
+    rejectRest: () => rejectRest(session),
     acceptAll: () => acceptAll(session),
     lowerScore: () => setMinScore(session, session.shown.minScore - SCORE_STEP),
     raiseScore: () => setMinScore(session, session.shown.minScore + SCORE_STEP),
@@ -100,6 +107,6 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     controls: () => bar().focusFirst(),
     tune: () => openTab("Tune"),
     review: () => openTab(session.mode === "review" ? "Label" : "Review"),
-    help: toggleHelp,
+    help: () => toggleHelp(),
   };
 }

@@ -11,15 +11,16 @@ import { comment } from "./walking.js";
 const MOST_IMAGES = 30;
 
 /** Choose a class by typing; a name that is not there can be made. */
-export function pickClass(host, session) {
+/** `options`: as of chooseClass. */
+export function pickClass(host, session, options) {
   const search = (text) => {
     const found = bestFits(text, session.categories, (c) => c.name).map((category) => ({
-      label: category.name, color: category.color, pick: () => chooseClass(session, category.id),
+      label: category.name, color: category.color, pick: () => chooseClass(session, category.id, options),
       aside: digitOf(session.categories.indexOf(category)),
     }));
     const name = text.trim();
     const isThere = session.categories.some((c) => c.name.toLowerCase() === name.toLowerCase());
-    if (name && !isThere) found.push({ label: `New class “${name}”`, pick: () => addClass(session, name) });
+    if (name && !isThere) found.push({ label: `New class “${name}”`, pick: () => addClass(session, name, options) });
     return found;
   };
   openPalette(host, { title: "Class", placeholder: "Type some letters of a class", search, testid: "canvas-class-picker" });

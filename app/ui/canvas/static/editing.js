@@ -123,25 +123,26 @@ function isHere(session, { box, category_id }) {
 }
 
 /** The class of the selected box, and of the next ones. */
-export function chooseClass(session, id) {
+/** Of what is drawn next, and of the selected box too, unless it is `forNext` alone. */
+export function chooseClass(session, id, { forNext = false } = {}) {
   session.setCurrentClass(id);
-  const item = session.selected;
+  const item = forNext ? null : session.selected;
   if (item && item.category_id !== id) change(session, item, { category_id: id });
 }
 
 /** 1 is the first class, 0 the tenth. */
-export function chooseDigit(session, digit) {
+export function chooseDigit(session, digit, options) {
   const category = session.categories[digit === 0 ? 9 : digit - 1];
-  if (category) chooseClass(session, category.id);
+  if (category) chooseClass(session, category.id, options);
   else session.say(`There is no class ${digit}.`);
 }
 
 /** Whether a class of that name could be made; it is chosen then. */
-export async function addClass(session, name) {
+export async function addClass(session, name, options) {
   try {
     const { added_id, categories } = await postJson("/sdpt/api/classes", { name }, session.workspace);
     session.setClasses(categories);
-    chooseClass(session, added_id);
+    chooseClass(session, added_id, options);
     announce(["classes"], null);
     return true;
   } catch (error) {

@@ -47,6 +47,19 @@ export function acceptAll(session) {
   session.say(`${waiting.length} ${waiting.length === 1 ? "proposal" : "proposals"} accepted. Ctrl+Z takes it back.`);
 }
 
+/** Every proposal that is still shown: what was right has been taken. */
+export function rejectRest(session) {
+  if (!session.state) return;
+  const waiting = session.proposals();
+  if (!waiting.length) {
+    session.say("There are no shown proposals to reject.");
+    return;
+  }
+  session.perform(together(waiting.map(rejecting)));
+  session.select(null);
+  session.say(`${waiting.length} ${waiting.length === 1 ? "proposal" : "proposals"} rejected. Ctrl+Z takes it back.`);
+}
+
 export function setMinScore(session, score) {
   session.shown.minScore = Math.min(Math.max(Math.round(score * 100) / 100, 0), 0.95);
   session.touch();

@@ -5,9 +5,9 @@ const STORE = "sdpt.keys";
 /** [group, [[command, what it does, default keys], ...]] */
 export const COMMANDS = [
   ["Boxes", [
-    ["pen", "draw with the keyboard", ["B"]],
+    ["pen", "draw with the keyboard: arrows, Enter; while pointing, one point", ["B"]],
     ["points", "draw by four outermost points, or by dragging", ["E"]],
-    ["pointing", "point: click on the middle of an object, and its box is found", ["P"]],
+    ["pointing", "point: at the middle of an object, by a click or by B and arrows, and its box is found", ["P"]],
     ["another", "not that: the next guess at what was pointed at", ["Q"]],
     ["edge", "bring the edge that is meant to the pointer (also Ctrl click)", ["W"]],
     ["pick", "choose a class by typing its name", ["L"]],
@@ -20,6 +20,7 @@ export const COMMANDS = [
   ["Proposals", [
     ["accept", "accept the selected one, go to the next; with none selected, to the first", ["Space"]],
     ["reject", "reject it, go to the next", ["X"]],
+    ["rejectRest", "reject all that are left", ["Shift+X"]],
     ["acceptAll", "accept all from the threshold on", ["Shift+Space"]],
     ["lowerScore", "threshold down", ["["]],
     ["raiseScore", "threshold up", ["]"]],

@@ -79,7 +79,7 @@ export class Keyboard {
       return true;
     }
     const command = this.keymap.commandOf(chord);
-    return command !== null && this.#run(command);
+    return command !== null && this.#run(command, { isByKey: true });
   }
 
   #arrow([dx, dy], { isFar, control, altKey }) {

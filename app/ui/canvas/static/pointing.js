@@ -2,7 +2,7 @@
 // wrong, a key brings the next guess.
 
 import { postJson } from "./api.js";
-import { changeBox, draw, remove } from "./editing.js";
+import { changeBox, draw } from "./editing.js";
 import { height, intersectionOverUnion, width } from "./geometry.js";
 import { boxKey } from "./session.js";
 
@@ -52,7 +52,7 @@ export class Pointing {
       });
   }
 
-  /** The next guess takes the place of the selected box that a click found; after the last one there is none. */
+  /** The next guess takes the place of the selected box that a click found; after the last one comes the first again. */
   async another() {
     const { session } = this;
     await this.settled();
@@ -64,11 +64,10 @@ export class Pointing {
     }
     const next = boxes[1 + boxes.findIndex((box) => intersectionOverUnion(box, item.box) >= SAME_BOX_IOU)];
     session.select(item.key);
-    if (next) changeBox(session, item.key, next);
-    else {
-      remove(session);
-      session.say("No other guess: draw it. Ctrl+Z brings the last one back.");
-    }
+    changeBox(session, item.key, next ?? boxes[0]);
+    if (next) return;
+    const all = boxes.length === 1 ? "There is no other guess." : "That was the last guess; this is the first one again.";
+    session.say(`${all} If it is wrong: Del, and draw it.`);
   }
 
   async #answer({ x, y, imageId, category_id, selection }) {

@@ -40,6 +40,10 @@ export class Stage {
     return this.element.clientWidth > 0 && this.element.isConnected;
   }
 
+  get hasFocus() {
+    return document.activeElement === this.element;
+  }
+
   focus() {
     this.element.focus({ preventScroll: true });
   }

@@ -16,7 +16,7 @@ export function none(session) {
   const { boxes, proposals } = session.state;
   if (boxes.size) {
     const number = boxes.size === 1 ? "1 box" : `${boxes.size} boxes`;
-    session.say(`This image has ${number}. Delete them first, or press Enter if they are right.`, "bad");
+    session.say(`This image has ${number}. Delete ${boxes.size === 1 ? "it" : "them"} first, or press Enter if ${boxes.size === 1 ? "it is" : "they are"} right.`, "bad");
     return;
   }
   if (proposals.size) session.perform(together([...proposals.values()].map(rejecting)));

@@ -83,7 +83,7 @@ export async function mount(host) {
     show(await getJson("/sdpt/api/review"));
     if (state.keeps_to_what_pays && state.is_prelabelled) await keepToWhatPays();
     const queue = await getJson("/sdpt/api/review/queue");
-    saves.textContent = queue.ids.length ? `${queue.ids.length.toLocaleString("en")} images, saves ${saving(queue.seconds_saved)}` : "";
+    saves.textContent = queue.ids.length ? `${queue.ids.length.toLocaleString("en")} ${queue.ids.length === 1 ? "image" : "images"}, saves ${saving(queue.seconds_saved)}` : "";
     await advise();
   }
 
