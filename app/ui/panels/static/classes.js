@@ -17,7 +17,8 @@ export function mount(host) {
     await load();
     announce("classes");
   });
-  host.replaceChildren(stale, list, told.element);
+  const form = newClassForm((asked) => act("add", asked));
+  host.replaceChildren(stale, list, form.element, told.element);
 
   const show = (state) => {
     stale.hidden = !state.stale.length;
@@ -39,12 +40,40 @@ export function mount(host) {
       show(done);
       if (done.change_id) told.tell(`${done.text}.`, { changeId: done.change_id });
       announce("classes");
+      return true;
     } catch (error) {
       told.tell(error.message, { isBad: true });
       await load();
+      return false;
     }
   };
   loadWhenSeen(host, "classes", load);
+}
+
+/** `add` resolves to whether the class was taken. */
+function newClassForm(add) {
+  const input = (placeholder) => h("input", { type: "text", placeholder, autocomplete: "off", spellcheck: "false" });
+  const name = input("cell");
+  const words = input("the name, if left empty");
+  let sent = Promise.resolve();
+  const send = async (asked) => {
+    if ((await add(asked)) || name.value || words.value) return;
+    [name.value, words.value] = [asked.name, asked.prompt_text];
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    const asked = { name: name.value, prompt_text: words.value };
+    // Emptied at once, not by the answer: that would take letters of the next name with it.
+    name.value = words.value = "";
+    name.focus();
+    sent = sent.then(() => send(asked));
+  };
+  const element = h(
+    "form", { class: "sdpt-new-class", on: { submit } },
+    h("label", { id: "class-name" }, "New class", name), h("label", { id: "class-prompt" }, "Prompt text", words),
+    h("button", { id: "class-add", class: "is-primary" }, "Add class"),
+  );
+  return { element, name };
 }
 
 function header() {
