@@ -27,6 +27,11 @@ def _without_classes(server: Server) -> Iterator[None]:
         server.cli("classes", "--remove", found["name"], "--yes")
 
 
+@pytest.fixture(autouse=True)
+def _page_that_hears_keys(page: Page) -> None:
+    page.locator("body > .sdpt-canvas").wait_for(state="attached")
+
+
 def test_names_typed_one_after_the_other_lose_no_letter(page: Page) -> None:
     page.locator("#class-name").locator("input, textarea").focus()
     for name in ("arduino nano", "raspberry pi", "esp32"):
@@ -46,3 +51,52 @@ def test_a_name_that_is_refused_comes_back_into_the_empty_field(page: Page) -> N
     field.press("Enter")
     expect(page.get_by_test_id("panel-told")).to_contain_text("There is a class 'cell' already")
     expect(field).to_have_value("Cell")
+
+
+def open_tune(page: Page) -> None:
+    page.get_by_role("tab", name="Tune", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#tune-start")).to_be_focused()
+
+
+def test_on_a_slider_letters_are_commands_and_escape_leaves(page: Page) -> None:
+    open_tune(page)
+    slider = page.get_by_role("slider", name="Lowest score")
+    page.keyboard.press("Escape")
+    for field in (slider, page.locator("#tune-then-prelabel input")):
+        field.focus()
+        page.keyboard.press("Shift")
+        expect(field).to_have_css("outline-style", "solid")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("tab", name="Tune", exact=True)).to_be_focused()
+        field.focus()
+        page.keyboard.press("?")
+        expect(page.get_by_test_id("canvas-keys")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_test_id("canvas-keys")).to_have_count(0)
+    page.keyboard.press("v")
+    expect(page.get_by_role("tab", name="Review")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_letter_in_a_number_is_no_command(page: Page) -> None:
+    open_tune(page)
+    page.get_by_role("spinbutton", name="Lowest score").focus()
+    page.keyboard.press("v")
+    page.keyboard.press("?")
+    expect(page.get_by_test_id("canvas-keys")).to_have_count(0)
+    expect(page.get_by_role("tab", name="Tune")).to_have_attribute("aria-selected", "true")
+
+
+def test_export_that_is_opened_by_key_is_one_key_away(page: Page) -> None:
+    page.get_by_role("tab", name="Export", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#export-run")).to_be_focused()
+
+
+def test_the_keys_are_told_on_every_tab(page: Page) -> None:
+    for name in ("Project", "Tune", "Export"):
+        page.get_by_role("tab", name=name, exact=True).click()
+        page.keyboard.press("?")
+        expect(page.get_by_test_id("canvas-keys")).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.get_by_test_id("canvas-keys")).to_have_count(0)
