@@ -59,6 +59,23 @@ def open_tune(page: Page) -> None:
     expect(page.locator("#tune-start")).to_be_focused()
 
 
+def test_the_list_of_bundles_closes_when_the_keyboard_goes_on(page: Page) -> None:
+    open_tune(page)
+    bundle, options = page.locator("#bundle-chosen input"), page.get_by_role("option")
+    bundle.focus()
+    expect(options.first).to_be_visible()
+    tabbed_to(page, "#prelabel-start")
+    expect(options).to_have_count(0)
+
+
+def tabbed_to(page: Page, target: str) -> None:
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.locator(f"{target}:focus").count():
+            return
+    raise AssertionError(f"Tab does not lead to {target}")
+
+
 def test_on_a_slider_letters_are_commands_and_escape_leaves(page: Page) -> None:
     open_tune(page)
     slider = page.get_by_role("slider", name="Lowest score")

@@ -38,6 +38,7 @@ export function start() {
     event.preventDefault();
   });
   addEventListener("click", giveKeyboardToFirst);
+  addEventListener("keydown", keepListClosed, { capture: true });
   keepFocus();
 }
 
@@ -53,6 +54,11 @@ function leaveField({ target }) {
 function giveKeyboardToFirst({ target, detail }) {
   const name = detail === 0 && target.closest?.("button[role=tab]")?.textContent.trim();
   if (name in FIRST) focusWhenReady(() => document.querySelector(FIRST[name]));
+}
+
+/** Gradio's dropdown hears Tab a moment after it has lost the focus and closed, and would open again, for good. */
+function keepListClosed(event) {
+  if (event.key === "Tab" && event.target.matches?.("input[aria-expanded]")) event.stopPropagation();
 }
 
 /** A button that is disabled while it has the keyboard would drop it on the floor: the next one takes over. */
