@@ -104,6 +104,22 @@ def test_a_letter_in_a_number_is_no_command(page: Page) -> None:
     expect(page.get_by_role("tab", name="Tune")).to_have_attribute("aria-selected", "true")
 
 
+def test_the_keyboard_is_at_the_first_name_and_after_a_removal_at_undo(page: Page) -> None:
+    field = page.locator("#class-name").locator("input, textarea")
+    expect(field).to_be_focused()
+    page.keyboard.type("cell")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Remove…").focus()
+    page.keyboard.press("Enter")
+    page.get_by_test_id("dialog-yes").focus()
+    page.keyboard.press("Enter")
+    undo = page.locator("#class-list").get_by_role("button", name="Undo")
+    expect(undo).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("class-row")).to_have_count(1)
+    expect(undo).to_be_focused()
+
+
 def test_export_that_is_opened_by_key_is_one_key_away(page: Page) -> None:
     page.get_by_role("tab", name="Export", exact=True).focus()
     page.keyboard.press("Enter")
