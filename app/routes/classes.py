@@ -33,6 +33,12 @@ class ClassOrder(BaseModel):
     ids: list[int] = Field(max_length=10_000)
 
 
+class NewClass(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    name: str = Field(max_length=1_000)
+    prompt_text: str = Field(default="", max_length=1_000)
+
+
 class ClassMerge(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
     into_id: int
@@ -54,6 +60,11 @@ def classes_router(workspace: Workspace, author: str) -> APIRouter:
     @router.get("")
     def document() -> dict[str, Any]:
         return _document(workspace)
+
+    @router.post("/add", dependencies=[own_page])
+    def add(message: Annotated[NewClass, Body()]) -> dict[str, Any]:
+        added = classes.add_class(workspace, message.name, message.prompt_text.strip() or None)
+        return done(ClassDeed(f"Added '{added.name}'", change_id=None))
 
     @router.post("/order", dependencies=[own_page])
     def reorder(message: Annotated[ClassOrder, Body()]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gradio as gr
 
-from app.classes import add_class
 from app.ingest import ingest
 from app.review_queue import num_waiting
 from app.settings import BackboneChoice
@@ -26,7 +25,6 @@ def project_tab(workspace: Workspace, backbone: BackboneChoice, tab: gr.Tab) -> 
             rescan = gr.Button("Look for new images", size="sm", elem_id="project-rescan")
         with gr.Column(scale=3, min_width=640):
             panel("classes", elem_id="class-list")
-            _new_class_form(workspace)
 
     tab.select(lambda: _overview(workspace, backbone), outputs=overview, show_progress="hidden")
 
@@ -37,24 +35,6 @@ def project_tab(workspace: Workspace, backbone: BackboneChoice, tab: gr.Tab) -> 
         return _overview(workspace, backbone)
 
     rescan.click(look_again, outputs=overview).then(fn=None, js=announce("images"))
-
-
-def _new_class_form(workspace: Workspace) -> None:
-    with gr.Row(elem_classes="sdpt-form"):
-        name = gr.Textbox(label="New class", placeholder="cell", elem_id="class-name")
-        prompt = gr.Textbox(
-            label="Prompt text", placeholder="the name, if left empty", elem_id="class-prompt"
-        )
-        add = gr.Button("Add class", variant="primary", elem_id="class-add", min_width=100)
-
-    @telling
-    def on_add(text: str, words: str) -> tuple[str, str]:
-        add_class(workspace, text, words.strip() or None)
-        return "", ""
-
-    gr.on([add.click, name.submit, prompt.submit], on_add, [name, prompt], [name, prompt]).then(
-        fn=None, js=announce("categories")
-    )
 
 
 def _overview(workspace: Workspace, backbone: BackboneChoice) -> str:

@@ -31,6 +31,8 @@ footer { display: none !important; }
 .sdpt-link { display: inline-block; padding: 8px 16px; border-radius: 4px; font-weight: 600;
   background: var(--button-primary-background-fill); text-decoration: none !important;
   color: var(--button-primary-text-color) !important; }
+:is([type=range], [type=checkbox], [type=radio]):focus-visible { outline: 2px solid var(--color-accent) !important;
+  outline-offset: 2px; }
 .sdpt-form { align-items: end !important; }
 .sdpt-ask { align-items: center !important; }
 .sdpt-ask .sdpt-job { min-height: 0; gap: 0; }

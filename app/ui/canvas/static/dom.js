@@ -42,6 +42,14 @@ function keepFocus(event) {
   event.preventDefault();
 }
 
+const LETTERLESS = "[type=range], [type=checkbox], [type=radio], [type=button], [type=submit]";
+
+/** Whether letters that are typed there are its own: on a slider or a checkbox they are commands. */
+export function takesLetters(target) {
+  const field = target.closest?.("input, textarea, select, [contenteditable=''], [contenteditable=true]");
+  return field != null && !field.matches(LETTERLESS);
+}
+
 /** Black or white, whichever is read better on a "#rrggbb" ground: at least 4.5 : 1 (WCAG relative luminance). */
 export function inkOn(color) {
   const channel = (i) => {

@@ -1,6 +1,7 @@
 // The keyboard. Keys are heard on the window, because a click on a button elsewhere takes the focus away from
 // the canvas; they are ignored while the canvas is hidden or somebody types.
 
+import { takesLetters } from "./dom.js";
 import { chordOf } from "./keymap.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -19,7 +20,9 @@ export class Keyboard {
     if (event.defaultPrevented || event.isComposing || !this.actions.isVisible()) return false;
     const target = event.composedPath()[0];
     if (!(target instanceof Element)) return true;
-    if (target.closest("input, textarea, select, [contenteditable=''], [contenteditable=true], dialog")) return false;
+    if (target.closest("dialog") || takesLetters(target)) return false;
+    // A slider or a checkbox keeps the arrows, Space and the like.
+    if (target.matches("input") && !/^[\p{L}?]$/u.test(event.key)) return false;
     // A control that was reached with the keyboard keeps the keys that work it.
     const isOnControl =
       target.matches("button, a[href], summary, [role=tab], [role=button]") && target.matches(":focus-visible");

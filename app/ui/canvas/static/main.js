@@ -9,9 +9,9 @@ import { h } from "./dom.js";
 import { filmstrip } from "./filmstrip.js";
 import { keepHints } from "./hints.js";
 import { History } from "./history.js";
-import { Keymap } from "./keymap.js";
 import { Keyboard } from "./keys.js";
 import { toggleKeys } from "./keysdialog.js";
+import { keymap } from "./page.js";
 import { SaveQueue } from "./queue.js";
 import { startClock } from "./review/clock.js";
 import { announce, Session } from "./session.js";
@@ -35,7 +35,7 @@ function pageParts() {
     startClock(workspace);
     const queue = new SaveQueue(workspace);
     await queue.isReady;
-    return { workspace, queue, history: new History(workspace), conflicts: new Conflicts(workspace), keymap: new Keymap() };
+    return { workspace, queue, history: new History(workspace), conflicts: new Conflicts(workspace) };
   });
   return shared;
 }
@@ -44,7 +44,7 @@ function pageParts() {
 export async function mount(host, { mode }) {
   if (host.dataset.isMounted) return;
   host.dataset.isMounted = "yes";
-  const { workspace, queue, history, conflicts, keymap } = await pageParts();
+  const { workspace, queue, history, conflicts } = await pageParts();
   const session = new Session({ mode, workspace, queue, history });
   const stage = new Stage(session);
   const watch = new Watch(session, queue, () => stage.isVisible);

@@ -17,7 +17,8 @@ export function mount(host) {
     await load();
     announce("classes");
   });
-  host.replaceChildren(stale, list, told.element);
+  const form = newClassForm((asked) => act("add", asked));
+  host.replaceChildren(stale, list, form.element, told.element);
 
   const show = (state) => {
     stale.hidden = !state.stale.length;
@@ -27,24 +28,56 @@ export function mount(host) {
   };
   const load = async () => {
     try {
-      show(await get(BASE));
+      const state = await get(BASE);
+      show(state);
+      const isIdle = document.activeElement === document.body;
+      if (isIdle && !state.categories.length) form.name.focus(); // nothing else can be done yet
     } catch (error) {
       told.tell(error.message, { isBad: true });
     }
   };
   /** Send one deed, show what it made of the classes, and offer to undo it. */
-  const act = async (path, body) => {
+  const act = async (path, body, { takesAway = false } = {}) => {
     try {
       const done = await post(`${BASE}/${path}`, body);
       show(done);
       if (done.change_id) told.tell(`${done.text}.`, { changeId: done.change_id });
+      if (takesAway) told.focusUndo(); // the row that had the keyboard is gone
       announce("classes");
+      return true;
     } catch (error) {
       told.tell(error.message, { isBad: true });
       await load();
+      return false;
     }
   };
   loadWhenSeen(host, "classes", load);
+}
+
+/** `add` resolves to whether the class was taken. */
+function newClassForm(add) {
+  const input = (placeholder) => h("input", { type: "text", placeholder, autocomplete: "off", spellcheck: "false" });
+  const name = input("cell");
+  const words = input("the name, if left empty");
+  let sent = Promise.resolve();
+  const send = async (asked) => {
+    if ((await add(asked)) || name.value || words.value) return;
+    [name.value, words.value] = [asked.name, asked.prompt_text];
+  };
+  const submit = (event) => {
+    event.preventDefault();
+    const asked = { name: name.value, prompt_text: words.value };
+    // Emptied at once, not by the answer: that would take letters of the next name with it.
+    name.value = words.value = "";
+    name.focus();
+    sent = sent.then(() => send(asked));
+  };
+  const element = h(
+    "form", { class: "sdpt-new-class", on: { submit } },
+    h("label", { id: "class-name" }, "New class", name), h("label", { id: "class-prompt" }, "Prompt text", words),
+    h("button", { id: "class-add", class: "is-primary" }, "Add class"),
+  );
+  return { element, name };
 }
 
 function header() {
@@ -60,10 +93,14 @@ function row(item, all, act) {
     if (target.value.trim() && target.value !== item[field]) act(item.id, { [field]: target.value });
     else target.value = item[field];
   };
+  const leave = (field) => ({ key, target }) => {
+    if (key === "Escape") target.value = item[field];
+    if (key === "Enter") target.blur();
+  };
   const input = (field, label, type = "text") =>
     h("input", {
       type, value: item[field], "aria-label": `${label} of ${item.name}`, "data-testid": `class-${field}`,
-      spellcheck: "false", on: { change: save(field), keydown: leaveOnEnter },
+      spellcheck: "false", on: { change: save(field), keydown: leave(field) },
     });
   return h(
     "div", { class: "sdpt-class-row", role: "group", "aria-label": item.name, data: { name: item.name, testid: "class-row" } },
@@ -78,10 +115,6 @@ function row(item, all, act) {
       action("Remove…", () => remove(item, act), { title: `Remove ${item.name} and its boxes` }),
     ),
   );
-}
-
-function leaveOnEnter(event) {
-  if (event.key === "Enter") event.target.blur();
 }
 
 function mover(item, all, act, step) {
@@ -106,7 +139,7 @@ async function merge(item, all, act) {
     yes: "Merge",
     value: () => Number(target.value),
   });
-  if (into) await act(`${item.id}/merge`, { into_id: into });
+  if (into) await act(`${item.id}/merge`, { into_id: into }, { takesAway: true });
 }
 
 async function remove(item, act) {
@@ -118,7 +151,7 @@ async function remove(item, act) {
     yes: "Remove",
     isDangerous: true,
   });
-  if (isSure) await act(`${item.id}/remove`, {});
+  if (isSure) await act(`${item.id}/remove`, {}, { takesAway: true });
 }
 
 async function split(item, all, act) {

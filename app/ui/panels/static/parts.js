@@ -7,11 +7,16 @@ import { post } from "./talk.js";
 export function messageLine(afterUndo) {
   const element = h("div", { class: "sdpt-told", role: "status", "data-testid": "panel-told", hidden: true });
   const tell = (text, { changeId = null, isBad = false } = {}) => {
+    const hadFocus = element.contains(document.activeElement);
     element.hidden = !text;
     element.classList.toggle("is-bad", isBad);
     element.replaceChildren(h("span", {}, text));
-    if (changeId) element.append(action("Undo", () => undo(changeId)));
+    if (!changeId) return;
+    element.append(action("Undo", () => undo(changeId)));
+    if (hadFocus) focusUndo();
   };
+  /** For a deed that took away what had the keyboard. */
+  const focusUndo = () => element.querySelector("button")?.focus();
   const undo = async (changeId) => {
     try {
       const done = await post("/sdpt/api/history/undo", { change_id: changeId });
@@ -21,7 +26,7 @@ export function messageLine(afterUndo) {
       tell(error.message, { isBad: true });
     }
   };
-  return { element, tell };
+  return { element, tell, focusUndo };
 }
 
 export const action = (label, onClick, props = {}) =>
