@@ -342,9 +342,9 @@ def test_a_blind_box_is_moved_and_resized_by_the_mouse(page: Page) -> None:
 
 @pytest.mark.browser
 def test_who_finds_the_label_right_takes_it_off_the_error(page: Page, server: Server) -> None:
-    drawing_blind(
-        page, num_images=NUM_LABELLED
-    )  # of fewer the interval is too wide to show one label
+    waiting = ask(server, "/review/queue")["ids"]
+    # Of fewer images the interval is too wide to show one label.
+    drawing_blind(page, num_images=NUM_LABELLED)
     differences = page.get_by_test_id("audit-differences").locator("li")
     for place in range(1, NUM_LABELLED + 1):
         expect(page.get_by_test_id("audit-place")).to_have_text(f"{place} of {NUM_LABELLED}")
@@ -360,6 +360,9 @@ def test_who_finds_the_label_right_takes_it_off_the_error(page: Page, server: Se
     result = page.get_by_test_id("audit-result").get_by_role("row", name="Labels without")
     expect(result).not_to_contain_text(f"{before['low']:.1f} – {before['high']:.1f}")
     assert ask(server, "/audit")["audit"]["result"]["surplus"]["high"] < before["high"]
+    assert (
+        ask(server, "/review/queue")["ids"] == waiting
+    )  # no key reached the image behind the dialog
 
 
 @pytest.mark.browser

@@ -18,6 +18,7 @@ export class Keyboard {
 
   #isOurs(event) {
     if (event.defaultPrevented || event.isComposing || !this.actions.isVisible()) return false;
+    if (document.querySelector("dialog:modal")) return false; // though what had the keyboard in it may just have gone
     const target = event.composedPath()[0];
     if (!(target instanceof Element)) return true;
     if (target.closest("dialog") || takesLetters(target)) return false;
