@@ -342,7 +342,7 @@ def test_a_blind_box_is_moved_and_resized_by_the_mouse(page: Page) -> None:
 
 @pytest.mark.browser
 def test_who_finds_the_label_right_takes_it_off_the_error(page: Page, server: Server) -> None:
-    waiting = ask(server, "/review/queue")["ids"]
+    waiting = ask(server, "/queue")["ids"]
     # Of fewer images the interval is too wide to show one label.
     drawing_blind(page, num_images=NUM_LABELLED)
     differences = page.get_by_test_id("audit-differences").locator("li")
@@ -361,7 +361,7 @@ def test_who_finds_the_label_right_takes_it_off_the_error(page: Page, server: Se
     expect(result).not_to_contain_text(f"{before['low']:.1f} – {before['high']:.1f}")
     assert ask(server, "/audit")["audit"]["result"]["surplus"]["high"] < before["high"]
     assert (
-        ask(server, "/review/queue")["ids"] == waiting
+        ask(server, "/queue")["ids"] == waiting
     )  # no key reached the image behind the dialog
 
 
