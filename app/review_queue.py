@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import InvalidEditError
 from app.evidence import evidence
 from app.pointing.trials import cheapest_costs
 from app.queueing import Order, Proposal, Ranked, calibrate, order_images
-from app.showing import SAME_OBJECT_IOU, required_showing, showing
+from app.showing import required_showing, showing
 from app.workspace import Workspace
 from storage import categories, images, predictions, review_settings, shown
-from storage.boxes import intersection_over_union
 from storage.database import Transaction
 from storage.errors import NotFoundError
 from storage.review_settings import ReviewSetting
@@ -27,13 +25,14 @@ def queue(workspace: Workspace) -> list[Ranked]:
     with workspace.database.read() as tx:
         what = required_showing(tx)
         setting = review_settings.get(tx)
+        order = order_in_use(tx, setting)
         return order_images(
             waiting(tx, what),
-            order_in_use(tx, setting),
+            order,
             calibration=calibrate(evidence(tx, what.bundle_id)),
             costs=cheapest_costs(tx),
             category_id=setting.category_id,
-            like=_like(tx, setting),
+            like=_like(tx, setting) if order is Order.LOOK_ALIKES else None,
             seed=setting.seed,
         )
 
@@ -41,7 +40,7 @@ def queue(workspace: Workspace) -> list[Ranked]:
 def order_in_use(tx: Transaction, setting: ReviewSetting) -> Order:
     """The chosen order, or DEFAULT_ORDER as long as the class or the proposal that it needs is gone."""
     chosen = Order(setting.queue_order) if setting.queue_order else DEFAULT_ORDER
-    if chosen is Order.ONE_CLASS and not _is_class(tx, setting.category_id):
+    if chosen is Order.ONE_CLASS and _class(tx, setting.category_id) is None:
         return DEFAULT_ORDER
     if chosen is Order.LOOK_ALIKES and _like(tx, setting) is None:
         return DEFAULT_ORDER
@@ -53,7 +52,7 @@ def only_class(tx: Transaction) -> Category | None:
     setting = review_settings.get(tx)
     if order_in_use(tx, setting) is not Order.ONE_CLASS:
         return None
-    return next(c for c in categories.list_all(tx) if c.id == setting.category_id)
+    return _class(tx, setting.category_id)
 
 
 def choose_order(
@@ -70,7 +69,7 @@ def choose_order(
     lacks something, NotFoundError when there is no such proposal.
     """
     with workspace.database.write() as tx:
-        if order is Order.ONE_CLASS and not _is_class(tx, category_id):
+        if order is Order.ONE_CLASS and _class(tx, category_id) is None:
             raise InvalidEditError("One class at a time needs a class of the project; choose one.")
         if order is Order.LOOK_ALIKES and like_prediction_id is not None:
             predictions.get(tx, like_prediction_id)
@@ -95,7 +94,6 @@ def set_merging(workspace: Workspace, *, merges_duplicates: bool) -> None:
 
 def waiting(tx: Transaction, what: Showing, *, category_id: int | None = None) -> list[Proposal]:
     """The shown proposals that do not repeat a human box; boxes in shares of their image."""
-    human = shown.human_boxes_of_open_images(tx)
     return [
         Proposal(
             p.id,
@@ -106,7 +104,6 @@ def waiting(tx: Transaction, what: Showing, *, category_id: int | None = None) -
             is_surest=p.is_surest,
         )
         for p in shown.waiting(tx, what, category_id=category_id)
-        if not _is_boxed(p.box, human.get((p.image_id, p.category_id), ()))
     ]
 
 
@@ -125,12 +122,8 @@ def num_waiting(tx: Transaction) -> NumWaiting:
     return NumWaiting(len(found), len({proposal.image_id for proposal in found}))
 
 
-def _is_boxed(box: Box, human: Sequence[Box]) -> bool:
-    return any(intersection_over_union(box, other) >= SAME_OBJECT_IOU for other in human)
-
-
-def _is_class(tx: Transaction, category_id: int | None) -> bool:
-    return category_id in {category.id for category in categories.list_all(tx)}
+def _class(tx: Transaction, category_id: int | None) -> Category | None:
+    return next((c for c in categories.list_all(tx) if c.id == category_id), None)
 
 
 def _like(tx: Transaction, setting: ReviewSetting) -> Proposal | None:

@@ -11,10 +11,9 @@ from app.workspace import Workspace
 from storage import annotations, bundles, categories, projects, review_settings, shown
 from storage.boxes import intersection_over_union
 from storage.database import Transaction
-from storage.shown import Showing
+from storage.shown import SAME_OBJECT_IOU, Showing
 from storage.types import Annotation, Bundle, BundleKind, StoredPrediction
 
-SAME_OBJECT_IOU = shown.SAME_OBJECT_IOU
 Surest: TypeAlias = Literal["surest"]
 SUREST: Final = "surest"
 """Stands beside the ids of classes for the surest proposal of each image, of whatever class."""

@@ -87,7 +87,7 @@ def for_image(tx: Transaction, image_id: int, showing: Showing) -> list[StoredPr
 def waiting(
     tx: Transaction, showing: Showing, *, category_id: int | None = None
 ) -> list[WaitingProposal]:
-    """Every shown proposal on images that are neither done, put aside nor missing."""
+    """Every shown proposal on images that are neither done, put aside nor missing, that repeats no human box."""
     statement = (
         select(
             PredictionRow.id,
@@ -103,7 +103,7 @@ def waiting(
             PredictionRow.is_surest,
         )
         .join(ImageRow, ImageRow.id == PredictionRow.image_id)
-        .where(*_conditions(showing), *_open_images())
+        .where(*_conditions(showing), *_open_images(), not_(_is_boxed()))
     )
     if category_id is not None:
         statement = statement.where(PredictionRow.category_id == category_id)
@@ -195,21 +195,6 @@ def score_counts(
     found: dict[int, dict[int, int]] = {}
     for category_id, score, number in tx.execute(statement):
         found.setdefault(category_id, {})[int(score)] = number
-    return found
-
-
-def human_boxes_of_open_images(tx: Transaction) -> dict[tuple[int, int], list[Box]]:
-    """Boxes of people on images that are not done, by (image, class)."""
-    statement = (
-        select(AnnotationRow)
-        .join(ImageRow, ImageRow.id == AnnotationRow.image_id)
-        .where(*_open_images())
-    )
-    found: dict[tuple[int, int], list[Box]] = {}
-    for row in tx.scalars(statement):
-        found.setdefault((row.image_id, row.category_id), []).append(
-            (row.x1, row.y1, row.x2, row.y2)
-        )
     return found
 
 

@@ -360,9 +360,7 @@ def test_who_finds_the_label_right_takes_it_off_the_error(page: Page, server: Se
     result = page.get_by_test_id("audit-result").get_by_role("row", name="Labels without")
     expect(result).not_to_contain_text(f"{before['low']:.1f} – {before['high']:.1f}")
     assert ask(server, "/audit")["audit"]["result"]["surplus"]["high"] < before["high"]
-    assert (
-        ask(server, "/queue")["ids"] == waiting
-    )  # no key reached the image behind the dialog
+    assert ask(server, "/queue")["ids"] == waiting  # no key reached the image behind the dialog
 
 
 @pytest.mark.browser

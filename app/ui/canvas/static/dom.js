@@ -42,6 +42,9 @@ function keepFocus(event) {
   event.preventDefault();
 }
 
+/** Whether a dialog is open, which has all keys, even when what had the keyboard in it has just gone. */
+export const isDialogOpen = () => document.querySelector("dialog:modal") !== null;
+
 const LETTERLESS = "[type=range], [type=checkbox], [type=radio], [type=button], [type=submit]";
 
 /** Whether letters that are typed there are its own: on a slider or a checkbox they are commands. */

@@ -36,28 +36,24 @@ function judge(session, makeStep) {
 
 /** Every proposal at or above the threshold whose class is shown. */
 export function acceptAll(session) {
-  if (!session.state) return;
-  const waiting = session.proposals();
-  if (!waiting.length) {
-    session.say("There are no shown proposals to accept.");
-    return;
-  }
-  session.perform(together(waiting.map(accepting)));
-  session.select(null);
-  session.say(`${waiting.length} ${waiting.length === 1 ? "proposal" : "proposals"} accepted. Ctrl+Z takes it back.`);
+  judgeAll(session, accepting, "accept");
 }
 
 /** Every proposal that is still shown: what was right has been taken. */
 export function rejectRest(session) {
+  judgeAll(session, rejecting, "reject");
+}
+
+function judgeAll(session, makeStep, verb) {
   if (!session.state) return;
   const waiting = session.proposals();
   if (!waiting.length) {
-    session.say("There are no shown proposals to reject.");
+    session.say(`There are no shown proposals to ${verb}.`);
     return;
   }
-  session.perform(together(waiting.map(rejecting)));
+  session.perform(together(waiting.map(makeStep)));
   session.select(null);
-  session.say(`${waiting.length} ${waiting.length === 1 ? "proposal" : "proposals"} rejected. Ctrl+Z takes it back.`);
+  session.say(`${waiting.length} ${waiting.length === 1 ? "proposal" : "proposals"} ${verb}ed. Ctrl+Z takes it back.`);
 }
 
 export function setMinScore(session, score) {

@@ -1,7 +1,7 @@
 // The keyboard. Keys are heard on the window, because a click on a button elsewhere takes the focus away from
 // the canvas; they are ignored while the canvas is hidden or somebody types.
 
-import { takesLetters } from "./dom.js";
+import { isDialogOpen, takesLetters } from "./dom.js";
 import { chordOf } from "./keymap.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -18,10 +18,10 @@ export class Keyboard {
 
   #isOurs(event) {
     if (event.defaultPrevented || event.isComposing || !this.actions.isVisible()) return false;
-    if (document.querySelector("dialog:modal")) return false; // though what had the keyboard in it may just have gone
+    if (isDialogOpen()) return false;
     const target = event.composedPath()[0];
     if (!(target instanceof Element)) return true;
-    if (target.closest("dialog") || takesLetters(target)) return false;
+    if (takesLetters(target)) return false;
     // A slider or a checkbox keeps the arrows, Space and the like.
     if (target.matches("input") && !/^[\p{L}?]$/u.test(event.key)) return false;
     // A control that was reached with the keyboard keeps the keys that work it.

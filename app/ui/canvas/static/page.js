@@ -1,6 +1,6 @@
 // The keyboard on the page around the canvases: from tab to tab, and on from a button that goes out of use.
 
-import { h, takesLetters } from "./dom.js";
+import { h, isDialogOpen, takesLetters } from "./dom.js";
 import { chordOf, Keymap } from "./keymap.js";
 import { toggleKeys } from "./keysdialog.js";
 
@@ -27,7 +27,7 @@ export function start() {
   const host = h("div", { class: "sdpt-canvas", style: { display: "contents" } }); // the dialogs have its look
   document.body.append(host);
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || isCanvasInSight() || event.target.closest?.("dialog")) return;
+    if (event.defaultPrevented || isCanvasInSight() || isDialogOpen()) return;
     if (event.key === "Escape") return leaveField(event);
     if (takesLetters(event.target)) return;
     const command = keymap.commandOf(chordOf(event));

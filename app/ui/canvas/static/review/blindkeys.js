@@ -1,7 +1,8 @@
 // The blind audit without a mouse: the same keys as on the canvas.
 
 import { fromCorners, moved, resized } from "../geometry.js";
-import { chordOf, Keymap } from "../keymap.js";
+import { chordOf } from "../keymap.js";
+import { keymap } from "../page.js";
 import { FAST_PX, STEP_PX } from "../pen.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -11,7 +12,6 @@ const ZOOM = 1.4;
 export class BlindKeys {
   constructor(stage) {
     this.stage = stage;
-    this.keymap = new Keymap();
   }
 
   /** What the keys do now. */
@@ -19,7 +19,7 @@ export class BlindKeys {
     const { pen } = this.stage;
     if (pen?.corner) return "Now the opposite corner: arrows, then Enter. Esc ends.";
     if (pen) return "Arrows move the point (Shift: far, Ctrl: 1 pixel), Enter sets a corner, Esc ends.";
-    const [key] = this.keymap.keysOf("pen");
+    const [key] = keymap.keysOf("pen");
     return `Drag${key ? ` or ${key}` : ""}: box · Tab: next box · arrows: move · Ctrl or Alt arrows: resize · Del: remove · wheel: zoom`;
   }
 
@@ -31,7 +31,7 @@ export class BlindKeys {
     if (this.stage.pen && ["Enter", " "].includes(key)) return this.#corner();
     if (this.stage.pen && key === "Escape") return this.#put(null);
     if (key === "Tab") return this.#cycle(event);
-    return this.#command(this.keymap.commandOf(chordOf(event)));
+    return this.#command(keymap.commandOf(chordOf(event)));
   }
 
   #command(command) {
