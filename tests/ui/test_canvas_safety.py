@@ -27,7 +27,7 @@ BOX = (60.0, 40.0, 160.0, 140.0)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made = bare_server(
-        tmp_path_factory.mktemp("safety"), num_images=9, classes=("cell", "platelet", "passing")
+        tmp_path_factory.mktemp("safety"), num_images=10, classes=("cell", "platelet", "passing")
     )
     made.start()
     propose(made, 9, *PROPOSALS)
@@ -182,6 +182,28 @@ def test_a_box_changed_in_two_windows_asks_which_one_stands(
     user.wait_saved()
     (stored,) = (b for b in server.document(4)["annotations"] if b["uid"] == uid)
     assert stored["box"][0] == pytest.approx(expected_left)
+
+
+def test_an_answer_given_while_the_stored_version_is_still_on_its_way_counts(
+    context: BrowserContext, server: Server
+) -> None:
+    server.edit(10, {"op": "create", "uid": "early", "box": [60, 40, 160, 140], "category_id": 1})
+    user = at_canvas(context, server, "smear-09")
+    look_away(user.page)
+    user.part("box-early").click()
+    server.edit(10, {"op": "update", "uid": "early", "box": [20, 40, 160, 140]})
+    held: list[Route] = []
+    user.page.route("**/images/10/document", lambda route: held.append(route), times=2)
+    user.press("ArrowRight")
+    user.part("conflict-mine").click()
+    while len(held) < 2:
+        user.page.wait_for_timeout(20)
+    for route in held:
+        with user.page.expect_event("requestfinished"):
+            route.fulfill(response=route.fetch())
+    expect(user.part("canvas-conflict")).to_be_hidden()
+    user.wait_saved()
+    assert server.boxes(10)[0][0] == pytest.approx(61)
 
 
 def test_a_box_that_was_changed_elsewhere_is_not_deleted_unseen(

@@ -122,17 +122,21 @@ export class Session extends EventTarget {
   /** Ask the server again for the shown image, and take over what it says unless a change is on its way; whether it was. */
   async reload() {
     const id = this.imageId;
-    if (id === null) return false;
-    const epoch = this.epoch;
-    try {
-      const document = await this.loader.document(id, { isFresh: true });
-      if (epoch === this.epoch) {
-        this.adopt(document);
-        return true;
+    while (id !== null && id === this.imageId) {
+      const { epoch } = this;
+      try {
+        const document = await this.loader.document(id, { isFresh: true });
+        if (epoch === this.epoch) {
+          this.adopt(document);
+          return true;
+        }
+      } catch (error) {
+        if (error.status === 404) this.say(error.message, "bad");
+        return false;
       }
-      this.loader.forget(id); // what we changed meanwhile brings its own answer
-    } catch (error) {
-      if (error.status === 404) this.say(error.message, "bad");
+      this.loader.forget(id);
+      if (this.queue.pendingFor(id).length) return false; // its answer will say the same
+      // Another answer came in between: which of the two is the newer one, only a third can tell.
     }
     return false;
   }
