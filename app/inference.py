@@ -16,9 +16,8 @@ from app.measuring_jobs import done_examples, measure_bundle
 from app.workspace import Workspace
 from sdpt_engine.errors import ImageUnreadableError, TuneInterrupted
 from storage import annotations, bundles, categories, images, jobs, predictions, projects
-from storage.boxes import intersection_over_union
+from storage.boxes import SAME_OBJECT_IOU, intersection_over_union
 from storage.database import Transaction
-from storage.shown import SAME_OBJECT_IOU
 from storage.types import (
     Bundle,
     Image,

@@ -9,9 +9,9 @@ from app.errors import InvalidEditError, NotReadyError
 from app.thresholding import UNMEASURED_THRESHOLD
 from app.workspace import Workspace
 from storage import annotations, bundles, categories, projects, review_settings, shown
-from storage.boxes import intersection_over_union
+from storage.boxes import SAME_OBJECT_IOU, intersection_over_union
 from storage.database import Transaction
-from storage.shown import SAME_OBJECT_IOU, Showing
+from storage.shown import Showing
 from storage.types import Annotation, Bundle, BundleKind, StoredPrediction
 
 Surest: TypeAlias = Literal["surest"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from storage.types import Box
 
+SAME_OBJECT_IOU = 0.5
+"""From this overlap on, two boxes of one class mean the same object: a proposal repeats a person's box, say."""
+
 
 def intersection_over_union(a: Box, b: Box) -> float:
     """Overlap of two xyxy boxes, 0..1."""

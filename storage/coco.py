@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from storage import categories, images, projects
-from storage.boxes import intersection_over_union
+from storage.boxes import SAME_OBJECT_IOU, intersection_over_union
 from storage.coco_reader import read_coco
 from storage.database import Transaction
 from storage.errors import ExportError
@@ -26,7 +26,6 @@ from storage.types import Box, Image, ImageFilter, Verdict
 __all__ = ["export_document", "read_coco", "write_coco"]
 
 PROPOSAL_ID_OFFSET = 1_000_000_000  # a proposal's exported id must never meet a human box's
-_SAME_OBJECT_IOU = 0.5
 
 
 def export_document(
@@ -139,7 +138,7 @@ def _proposal_entries(
         for row in rows
         if row.image_id not in done
         and not any(
-            intersection_over_union((row.x1, row.y1, row.x2, row.y2), box) >= _SAME_OBJECT_IOU
+            intersection_over_union((row.x1, row.y1, row.x2, row.y2), box) >= SAME_OBJECT_IOU
             for box in taken.get((row.image_id, row.category_id), [])
         )
     ]

@@ -27,12 +27,11 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.orm.util import AliasedClass
 
 from storage import records
+from storage.boxes import SAME_OBJECT_IOU
 from storage.database import Transaction
 from storage.models import AnnotationRow, ImageRow, PredictionRow
 from storage.types import Box, StoredPrediction, Verdict
 
-SAME_OBJECT_IOU = 0.5
-"""From this overlap with a human box of its class, a proposal repeats it and is shown no more."""
 _ROUNDING = 1e-9  # a score that is .4 but for its last bit reaches a threshold of .4
 
 

@@ -9,12 +9,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from storage.boxes import intersection_over_union
+from storage.boxes import SAME_OBJECT_IOU, intersection_over_union
 from storage.fiftyone_bridge.fields import CONFLICTS, HUMAN, label_id, proposal_uid
 from storage.fiftyone_bridge.rows import Catalogue, ImageFacts
 from storage.types import Box, Verdict
 
-_SAME_OBJECT_IOU = 0.5
 _NO_CLASS = "?"
 ABOVE, BELOW = "above", "below"
 
@@ -174,7 +173,7 @@ def _unmatched(these: Sequence[Row[Any]], those: Sequence[Row[Any]]) -> int:
     return sum(
         not any(
             other.category_id == row.category_id
-            and intersection_over_union(_corners(row), _corners(other)) >= _SAME_OBJECT_IOU
+            and intersection_over_union(_corners(row), _corners(other)) >= SAME_OBJECT_IOU
             for other in those
         )
         for row in these
