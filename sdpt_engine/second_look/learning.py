@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -42,6 +43,7 @@ LEAST_BOXES_THAT_JUDGE = 10
 STEPS = 150
 _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
+_SHARE_LEARNT = 0.5
 _MOST_TIMES_PER_BOX = 8
 _CUT_OUTS = 1200
 
@@ -57,30 +59,58 @@ def learn_edges(
 ) -> TuneResult:
     """The result with a second look at edges, where the images that judged it are for that; else as it was.
 
-    They are where it betters their AP; of nano, where AP is not clearly against it. What `train` made of the start is
-    preferred to it unless it places their boxes clearly worse. Once they have judged, these images teach edges too;
-    what was measured stays what it was before, and so does `judged_edges`. Raises TuneInterrupted when `should_stop`
-    says so.
+    They are where it betters their AP; of nano, where AP is not clearly against it. The mean of the start and of what
+    `train` made of it is preferred (WiSE-FT, Wortsman et al. 2022: a few boxes teach something and make forget more),
+    unless what `train` made of it, or the start, places their boxes clearly better. Once they have judged, these images
+    teach edges too; what was measured stays what it was before, and so does `judged_edges`. Raises TuneInterrupted when
+    `should_stop` says so.
     """
     if not _can_be_learnt(result, train):
         return result
-    with_start = _judged_again(detector, result, edges=shipped_edges())
+    start = shipped_edges()
 
     def taught_by(examples: Sequence[Example]) -> Mapping[str, Tensor]:
         return _taught_edges(
             detector, examples, most_steps=most_steps, seed=seed, should_stop=should_stop
         )
 
-    tensors = taught_by(train)
-    learnt = _judged_again(detector, result, edges=tensors)
-    may_be_as_close = may_be_as_high(_overlaps_with_true(learnt), _overlaps_with_true(with_start))
-    preferred = (learnt, with_start) if may_be_as_close else (with_start, learnt)
-    best = next((look for look in preferred if _is_taken(detector, look, result)), result)
-    if best is not learnt:
+    learnt = taught_by(train)
+    tried = {
+        share: _judged_again(detector, result, edges=_between(start, learnt, share))
+        for share in (_SHARE_LEARNT, 1.0, 0.0)
+    }
+    preferred = _placing_best(tried)
+    taken = next((share for share in preferred if _is_taken(detector, tried[share], result)), None)
+    if taken is None:
+        return result
+    best = tried[taken]
+    if not taken:
         return best
     from_all = taught_by([*train, *(pair.example for pair in result.judged)])
-    bundle = dataclasses.replace(best.bundle, edges=from_all, judged_edges=tensors)
+    bundle = dataclasses.replace(
+        best.bundle,
+        edges=_between(start, from_all, taken),
+        judged_edges=_between(start, learnt, taken),
+    )
     return dataclasses.replace(best, bundle=bundle)
+
+
+def _placing_best(tried: Mapping[float, TuneResult]) -> list[float]:
+    """The shares of what was learnt in their order: the first one, unless another places boxes clearly better."""
+    placed = {share: _overlaps_with_true(result) for share, result in tried.items()}
+    first = next(iter(placed))
+    clearly = [s for s in placed if not may_be_as_high(placed[first], placed[s])]
+    clearly.sort(key=lambda share: float(placed[share].mean()), reverse=True)
+    return [*clearly, *(share for share in placed if share not in clearly)]
+
+
+def _between(
+    start: Mapping[str, Tensor], learnt: Mapping[str, Tensor], share: float
+) -> dict[str, Tensor]:
+    """Weights on the straight way from the start to what was learnt."""
+    return {
+        name: torch.lerp(start[name].float(), learnt[name].float(), share).half() for name in start
+    }
 
 
 def learn_names(
