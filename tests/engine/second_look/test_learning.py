@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,17 +22,18 @@ from sdpt_engine.backbones import nano_folder
 from sdpt_engine.backbones.base import Detector
 from sdpt_engine.backbones.nano import load_nano
 from sdpt_engine.errors import TuneInterrupted
-from sdpt_engine.second_look.edges.finder import shipped_edges
+from sdpt_engine.second_look.edges.finder import EdgeFinder, shipped_edges
+from sdpt_engine.second_look.edges.lesson import learn, lesson_from
 from sdpt_engine.tuning import TuneResult
 from sdpt_engine.types import Example, Metrics, ObjectClass, TuneConfig
 from sdpt_engine.verdict import may_be_as_good
-from tests.engine.second_look.scenes import example, example_of_two
+from tests.engine.second_look.scenes import example, example_of_two, grown
 
 DISC = (ObjectClass(1, "disc", "disc"),)
 TWO = (ObjectClass(7, "thing", "thing"), ObjectClass(3, "other thing", "other thing"))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Tuned:
     """A person who leaves a margin around each disc labelled six pictures, and a prompt was tuned on four."""
 
@@ -79,6 +80,38 @@ def test_who_judged_the_edges_teaches_them_afterwards(taught: TuneResult) -> Non
     assert any(not torch.equal(now[name], tensor) for name, tensor in then.items())
 
 
+def test_what_a_margin_taught_is_taken_whole_as_halfway_places_boxes_clearly_worse(
+    tuned: Tuned, taught: TuneResult
+) -> None:
+    learnt, whole = _learnt_from(tuned.train), taught.bundle.as_judged.edges
+    assert whole is not None
+    assert all(torch.equal(whole[name], learnt[name]) for name in learnt)
+
+
+def test_where_neither_places_boxes_clearly_better_half_of_what_was_learnt_is_taken(
+    nano: Detector, tmp_path: Path
+) -> None:
+    exact = [example(tmp_path, seed) for seed in range(6)]
+    config = TuneConfig(steps=2, eval_every=1, batch_size=2)
+    result = tune(nano, exact[:4], exact[4:], config, categories=DISC)
+    a_little_wide = [replace(e, boxes=grown(e.boxes, 0.01)) for e in exact[:4]]
+    taken = learn_edges(nano, result, a_little_wide, most_steps=40).bundle.as_judged.edges
+    start, learnt = shipped_edges(), _learnt_from(a_little_wide)
+    assert taken is not None
+    for name, tensor in taken.items():
+        halfway = (start[name].float() + learnt[name].float()) / 2
+        torch.testing.assert_close(tensor, halfway.half())
+
+
+def _learnt_from(train: list[Example]) -> dict[str, torch.Tensor]:
+    """What forty steps make of the start."""
+    finder = EdgeFinder.shipped(torch.device("cpu"))
+    lesson = lesson_from(finder, train, times_per_box=8, seed=0)
+    assert lesson is not None
+    learn(finder, lesson, steps=40, batch_size=32, learning_rate=1e-3, seed=0)
+    return finder.tensors
+
+
 def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
     spoilt = learn_edges(tuned.detector, tuned.result, _shifted(tuned.train), most_steps=40)
     assert spoilt.bundle.as_judged.edges is None or _is_start(spoilt)
@@ -98,7 +131,7 @@ def test_where_a_lesson_is_bad_and_the_start_good_that_is_taken(
 
 def _shifted(examples: list[Example]) -> list[Example]:
     aside = np.array([30, 0, 30, 0], np.float32)
-    return [dataclasses.replace(e, boxes=e.boxes - aside) for e in examples]
+    return [replace(e, boxes=e.boxes - aside) for e in examples]
 
 
 def _is_start(result: TuneResult) -> bool:
@@ -193,7 +226,7 @@ def test_an_older_prompt_is_measured_under_the_new_second_look(two: Tuned) -> No
 
 
 def test_wrong_names_are_not_kept(two: Tuned) -> None:
-    swapped = [dataclasses.replace(e, labels=1 - e.labels) for e in two.train]
+    swapped = [replace(e, labels=1 - e.labels) for e in two.train]
     assert learn_names(two.detector, two.result, swapped) is two.result
 
 
@@ -206,7 +239,7 @@ def test_judges_with_few_boxes_are_not_clearly_against_anything() -> None:
 def test_another_backbone_than_nano_needs_judges_that_are_for_it(two: Tuned) -> None:
     other = load_nano(nano_folder(), torch.device("cpu"), name="another")
     named = learn_names(two.detector, two.result, two.train)
-    as_good = dataclasses.replace(two.result, tuned=named.tuned)
+    as_good = replace(two.result, tuned=named.tuned)
     assert learn_names(two.detector, as_good, two.train).bundle.names is not None
     assert learn_names(other, as_good, two.train) is as_good
 
