@@ -120,6 +120,26 @@ def test_the_keyboard_is_at_the_first_name_and_after_a_removal_at_undo(page: Pag
     expect(undo).to_be_focused()
 
 
+def test_a_class_that_is_moved_or_renamed_keeps_the_keyboard(page: Page) -> None:
+    for name in ("cell", "platelet", "dust"):
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+    rows = page.get_by_test_id("class-row")
+    expect(rows).to_have_count(3)
+    up = page.get_by_role("button", name="Move dust up")
+    up.focus()
+    page.keyboard.press("Enter")
+    expect(rows.nth(1)).to_have_attribute("data-name", "dust")
+    expect(up).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(rows.nth(0)).to_have_attribute("data-name", "dust")
+    expect(page.get_by_role("button", name="Move dust down")).to_be_focused()
+    rows.nth(0).get_by_test_id("class-name").fill("grain")
+    page.keyboard.press("Enter")
+    expect(rows.nth(0)).to_have_attribute("data-name", "grain")
+    expect(rows.nth(0).get_by_test_id("class-name")).to_be_focused()
+
+
 def test_export_that_is_opened_by_key_is_one_key_away(page: Page) -> None:
     page.get_by_role("tab", name="Export", exact=True).focus()
     page.keyboard.press("Enter")

@@ -24,7 +24,7 @@ export function mount(host) {
     stale.hidden = !state.stale.length;
     stale.replaceChildren(...state.stale.map((sentence) => h("div", {}, sentence)));
     const rows = state.categories.map((item) => row(item, state.categories, act));
-    list.replaceChildren(...(rows.length ? [header(), ...rows] : [h("p", {}, NOTHING)]));
+    keepingFocus(list, () => list.replaceChildren(...(rows.length ? [header(), ...rows] : [h("p", {}, NOTHING)])));
   };
   const load = async () => {
     try {
@@ -80,6 +80,19 @@ function newClassForm(add) {
   return { element, name };
 }
 
+/** `change` makes the rows anew: the keyboard goes back to what had it, or beside that where it can be pressed no more. */
+function keepingFocus(list, change) {
+  const held = document.activeElement;
+  const row = list.contains(held) ? held.closest("[data-id]") : null;
+  const place = row ? controls(row).indexOf(held) : -1;
+  change();
+  if (place < 0) return;
+  const again = controls(list.querySelector(`[data-id="${row.dataset.id}"]`));
+  [again[place], again[place - 1], again[place + 1]].find((control) => control && !control.disabled)?.focus();
+}
+
+const controls = (row) => [...(row?.querySelectorAll("button, input") ?? [])];
+
 function header() {
   const cell = (text, kind = "") => h("span", { class: kind }, text);
   return h(
@@ -95,7 +108,6 @@ function row(item, all, act) {
   };
   const leave = (field) => ({ key, target }) => {
     if (key === "Escape") target.value = item[field];
-    if (key === "Enter") target.blur();
   };
   const input = (field, label, type = "text") =>
     h("input", {
@@ -103,7 +115,7 @@ function row(item, all, act) {
       spellcheck: "false", on: { change: save(field), keydown: leave(field) },
     });
   return h(
-    "div", { class: "sdpt-class-row", role: "group", "aria-label": item.name, data: { name: item.name, testid: "class-row" } },
+    "div", { class: "sdpt-class-row", role: "group", "aria-label": item.name, data: { id: item.id, name: item.name, testid: "class-row" } },
     // Said by screen readers before the fields of the row.
     h("span", { class: "sdpt-order" }, h("span", { class: "sdpt-heard" }, item.name), mover(item, all, act, -1), mover(item, all, act, 1)),
     input("color", "Colour", "color"), input("name", "Name"), input("prompt_text", "Prompt text"),
