@@ -172,6 +172,11 @@ def test_the_filmstrip_goes_to_any_image_of_the_list(user: CanvasUser) -> None:
     expect(user.part("canvas-position")).to_have_text("8 of 8")
     user.part("canvas-next").click()
     expect(user.root.get_by_text("This is the last image of the list.")).to_be_attached()
+    user.press("Escape", "Enter")
+    said = "'smear-07.jpg' is done without a box: it counts as having none. This is the last image"
+    expect(user.root.get_by_text(said)).to_be_attached()
+    user.press("Shift+Enter")
+    expect(user.part("canvas-done")).to_have_attribute("aria-pressed", "false")
 
 
 def test_three_quick_keys_go_three_images_on(user: CanvasUser) -> None:

@@ -82,8 +82,9 @@ def test_an_image_put_aside_is_found_again_and_leaves_review(
     user.part("canvas-filter").select_option("skipped")
     expect(user.part("canvas-position")).to_have_text("1 of 1")
     expect(user.part("canvas-filename")).to_have_text("grey-4.png")
-    user.part("canvas-done").click()  # done, and open again: aside no longer
-    user.part("canvas-done").click()
+    user.part("canvas-done").click()  # done, and open again by its key: aside no longer
+    expect(user.part("canvas-done")).to_have_attribute("aria-pressed", "true")
+    user.press("Escape", "Shift+Enter")
     expect(thumb(user, "grey-4.png")).to_have_attribute("data-state", "")
     user.wait_saved()
     assert user.page.evaluate(queue)

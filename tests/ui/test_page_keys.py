@@ -140,6 +140,14 @@ def test_a_class_that_is_moved_or_renamed_keeps_the_keyboard(page: Page) -> None
     expect(rows.nth(0).get_by_test_id("class-name")).to_be_focused()
 
 
+def test_a_page_that_is_loaded_again_opens_where_it_was(page: Page) -> None:
+    page.get_by_role("tab", name="Tune", exact=True).click()
+    page.reload()
+    expect(page.get_by_role("tab", name="Tune")).to_have_attribute("aria-selected", "true")
+    page.goto(f"{page.url}?image=1")
+    expect(page.get_by_role("tab", name="Label")).to_have_attribute("aria-selected", "true")
+
+
 def test_export_that_is_opened_by_key_is_one_key_away(page: Page) -> None:
     page.get_by_role("tab", name="Export", exact=True).focus()
     page.keyboard.press("Enter")

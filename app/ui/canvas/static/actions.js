@@ -5,7 +5,7 @@ import { bringEdge, chooseDigit, copyFromPrevious, duplicate, nudge, pull, remov
 import { openTab } from "./page.js";
 import { accept, acceptAll, reject, rejectRest, setMinScore, toggleProposals, togglePeek } from "./judging.js";
 import { WAYS } from "./tools.js";
-import { done, next, none, previous, skip, toggleFlag } from "./walking.js";
+import { done, next, none, previous, skip, toggleDone, toggleFlag } from "./walking.js";
 
 const DUPLICATE_PX = 12; // on the screen
 const SCORE_STEP = 0.05;
@@ -91,6 +91,7 @@ export function actionsOf({ session, stage, host, bar, toggleHelp }) {
     raiseScore: () => setMinScore(session, session.shown.minScore + SCORE_STEP),
     toggleProposals: () => toggleProposals(session),
     done: () => once(() => done(session)),
+    toggleDone: () => once(() => toggleDone(session)),
     none: () => once(() => none(session)),
     skip: () => once(() => skip(session)),
     next: () => once(() => next(session)),

@@ -28,6 +28,7 @@ export const COMMANDS = [
   ]],
   ["Images", [
     ["done", "image is done, next", ["Enter"]],
+    ["toggleDone", "done, or open again, and stay", ["Shift+Enter"]],
     ["none", "has none: reject all, done, next", ["N"]],
     ["skip", "skip for now, next", ["S"]],
     ["next", "next image", ["D", "PageDown"]],

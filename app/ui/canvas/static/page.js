@@ -10,16 +10,31 @@ const AFTER = { // where the keyboard goes when a button goes out of use
   "prelabel-start": "prelabel-cancel", "prelabel-cancel": "prelabel-start",
 };
 const PATIENCE_MS = 4000;
+const TAB = "sdpt.tab"; // the open one of this window
 
 /** One per page: a key that is changed on one tab has changed on all. */
 export const keymap = new Keymap();
 
+const tabOf = (name) => [...document.querySelectorAll("button[role=tab]")].find((t) => t.textContent.trim() === name);
+
 /** Open a tab by its name and give it the keyboard. A canvas takes it by itself. */
 export function openTab(name) {
-  const tab = [...document.querySelectorAll("button[role=tab]")].find((t) => t.textContent.trim() === name);
+  const tab = tabOf(name);
   if (!tab) return;
   tab.focus({ focusVisible: true });
   tab.click();
+}
+
+/** A page that is loaded again opens where it was, unless its address names an image. */
+function openTabAgain() {
+  const name = sessionStorage.getItem(TAB);
+  const isElsewhere = tabOf(name)?.ariaSelected === "false";
+  if (isElsewhere && !new URLSearchParams(location.search).has("image")) openTab(name);
+}
+
+function rememberTab({ target }) {
+  const tab = target.closest?.("button[role=tab]");
+  if (tab) sessionStorage.setItem(TAB, tab.textContent.trim());
 }
 
 /** Once per page. */
@@ -37,6 +52,8 @@ export function start() {
     else return;
     event.preventDefault();
   });
+  openTabAgain();
+  addEventListener("click", rememberTab);
   addEventListener("click", giveKeyboardToFirst);
   addEventListener("keydown", keepListClosed, { capture: true });
   keepFocus();

@@ -1,7 +1,6 @@
 // The ways to draw, to look closer, and to leave the image.
 
 import { button, h } from "./dom.js";
-import { toggleDone } from "./walking.js";
 
 /** actions: see actions.js. */
 export function toolBar(session, actions) {
@@ -24,7 +23,7 @@ export function toolBar(session, actions) {
     tool("1:1", "Original size", "actualSize", "canvas-actual"),
     h("span", { class: "sdpt-space" }),
     tool("Skip", "Put this image aside", "skip", "canvas-skip"),
-    doneButton(session),
+    doneButton(session, actions),
     button("Done, next", { title: "Done, go to the next image", command: "done", class: "sdpt-primary",
       "data-testid": "canvas-done-next", onClick: actions.done }),
   );
@@ -41,10 +40,10 @@ function wayButton(actions, way, text, title) {
   return element;
 }
 
-function doneButton(session) {
+function doneButton(session, actions) {
   const element = button("Done", {
-    title: "This image is done, or open again", class: "sdpt-toggle",
-    "data-testid": "canvas-done", onClick: () => toggleDone(session),
+    title: "This image is done, or open again", command: "toggleDone", class: "sdpt-toggle",
+    "data-testid": "canvas-done", onClick: actions.toggleDone,
   });
   const update = () => {
     const image = session.state?.image;

@@ -2,6 +2,8 @@
 
 import { rejecting, together } from "./model.js";
 
+const LAST = "This is the last image of the list.";
+
 export function done(session) {
   markAndGo(session, { is_reviewed: true, is_skipped: false });
 }
@@ -50,9 +52,11 @@ export function comment(session, text) {
 
 function markAndGo(session, marks) {
   if (!session.state) return;
-  session.say(marks.is_reviewed ? whatIsLeft(session.state, session.proposals().length) : "");
+  const said = marks.is_reviewed ? whatIsLeft(session.state, session.proposals().length) : "";
   mark(session, marks);
-  if (!step(session, 1)) session.touch();
+  const isLast = !step(session, 1);
+  session.say(isLast && session.mode === "label" ? `${said} ${LAST}`.trim() : said);
+  if (isLast) session.touch();
 }
 
 /** An image may be done without a box, or with proposals that nobody judged; a slip of the hand looks the same. */
@@ -71,7 +75,7 @@ function mark(session, marks) {
 
 export function next(session) {
   session.say(""); // what was said of this image
-  if (!step(session, 1, session.headingTo)) session.say("This is the last image of the list.");
+  if (!step(session, 1, session.headingTo)) session.say(LAST);
 }
 
 export function previous(session) {
