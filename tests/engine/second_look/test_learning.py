@@ -44,8 +44,11 @@ class Tuned:
 
 @pytest.fixture(scope="module")
 def tuned(nano: Detector, tmp_path_factory: pytest.TempPathFactory) -> Tuned:
-    folder = tmp_path_factory.mktemp("discs")
-    labelled = [example(folder, seed, wider_by=0.12) for seed in range(6)]
+    return _tuned(nano, tmp_path_factory.mktemp("discs"), wider_by=0.12)
+
+
+def _tuned(nano: Detector, folder: Path, *, wider_by: float) -> Tuned:
+    labelled = [example(folder, seed, wider_by=wider_by) for seed in range(6)]
     train, held_out = labelled[:4], labelled[4:]
     config = TuneConfig(steps=2, eval_every=1, batch_size=2)
     return Tuned(nano, train, tune(nano, train, held_out, config, categories=DISC))
@@ -91,11 +94,9 @@ def test_what_a_margin_taught_is_taken_whole_as_halfway_places_boxes_clearly_wor
 def test_where_neither_places_boxes_clearly_better_half_of_what_was_learnt_is_taken(
     nano: Detector, tmp_path: Path
 ) -> None:
-    exact = [example(tmp_path, seed) for seed in range(6)]
-    config = TuneConfig(steps=2, eval_every=1, batch_size=2)
-    result = tune(nano, exact[:4], exact[4:], config, categories=DISC)
-    a_little_wide = [replace(e, boxes=grown(e.boxes, 0.01)) for e in exact[:4]]
-    taken = learn_edges(nano, result, a_little_wide, most_steps=40).bundle.as_judged.edges
+    exact = _tuned(nano, tmp_path, wider_by=0.0)
+    a_little_wide = [replace(e, boxes=grown(e.boxes, 0.01)) for e in exact.train]
+    taken = learn_edges(nano, exact.result, a_little_wide, most_steps=40).bundle.as_judged.edges
     start, learnt = shipped_edges(), _learnt_from(a_little_wide)
     assert taken is not None
     for name, tensor in taken.items():
@@ -120,13 +121,11 @@ def test_a_bad_lesson_is_not_kept(tuned: Tuned) -> None:
 def test_where_a_lesson_is_bad_and_the_start_good_that_is_taken(
     nano: Detector, tmp_path: Path
 ) -> None:
-    exact = [example(tmp_path, seed) for seed in range(6)]
-    config = TuneConfig(steps=2, eval_every=1, batch_size=2)
-    result = tune(nano, exact[:4], exact[4:], config, categories=DISC)
-    spoilt = learn_edges(nano, result, _shifted(exact[:4]), most_steps=40)
+    exact = _tuned(nano, tmp_path, wider_by=0.0)
+    spoilt = learn_edges(nano, exact.result, _shifted(exact.train), most_steps=40)
     assert _is_start(spoilt)
     assert spoilt.bundle.judged_edges is None
-    assert spoilt.tuned.ap > result.tuned.ap
+    assert spoilt.tuned.ap > exact.result.tuned.ap
 
 
 def _shifted(examples: list[Example]) -> list[Example]:
