@@ -2,12 +2,14 @@
 
 It learns from the boxes of a labelled folder (images/, train.json, test.json) and of collections of photographs (see
 `collect`), found loosely by chance. One photograph in ten is kept back and judges, as test.json does. What ships learnt
-from drawings of a thousand names, none of which is in a set that the benchmarks run on:
+from photographs and from drawings of a thousand names, none of which is in a set that the benchmarks run on:
 
     python -m sdpt_engine.pretraining.compose_set --seed 51 --train 3000 --test 60 --concepts NAMES \\
         --font NotoColorEmoji.ttf --fluent package/assets --output many
     python -m sdpt_engine.pretraining.train_edges many --photographs COLLECTIONS \\
-        --start assets/backbones/nano/edges.safetensors --output edges.safetensors
+        --start EARLIER.safetensors --learning-rate 1e-3 --output assets/backbones/nano/edges.safetensors
+
+where the earlier weights had learnt from drawings alone, from chance.
 """
 
 from __future__ import annotations

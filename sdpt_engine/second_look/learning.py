@@ -43,7 +43,7 @@ LEAST_BOXES_THAT_JUDGE = 10
 STEPS = 150
 _BATCH_SIZE = 32
 _LEARNING_RATE = 1e-3
-_SHARE_LEARNT = 0.5
+_SHARE_LEARNT = 0.5  # of the way from the start to what a person's boxes make of it
 _MOST_TIMES_PER_BOX = 8
 _CUT_OUTS = 1200
 
@@ -85,7 +85,7 @@ def learn_edges(
         return result
     best = tried[taken]
     if not taken:
-        return best
+        return best  # the start as it ships
     from_all = taught_by([*train, *(pair.example for pair in result.judged)])
     bundle = dataclasses.replace(
         best.bundle,
