@@ -121,6 +121,7 @@ def test_the_keyboard_is_at_the_first_name_and_after_a_removal_at_undo(page: Pag
 
 
 def test_a_class_that_is_moved_or_renamed_keeps_the_keyboard(page: Page) -> None:
+    expect(page.locator("#class-name input")).to_be_focused()
     for name in ("cell", "platelet", "dust"):
         page.keyboard.type(name)
         page.keyboard.press("Enter")

@@ -61,12 +61,12 @@ def test_what_a_detector_found_helps_where_the_size_is_a_bad_guess(finder: EdgeF
     )
 
 
-def test_a_click_at_the_border_of_a_boxed_object_means_another(finder: EdgeFinder) -> None:
+def test_a_click_near_the_border_of_a_boxed_object_means_another(finder: EdgeFinder) -> None:
     pixels, (disc, *_) = discs(3)
-    at_border = (float(disc[2]), _middle(disc)[1])
+    near_border = (float(disc[2]) - 4, _middle(disc)[1])
     boxed = Surroundings(no_boxes(), np.zeros(0, np.float32), disc[None])
-    assert _overlap(box_at(finder, pixels, at_border, USUAL, NOTHING), disc) > 0.9
-    assert _overlap(box_at(finder, pixels, at_border, USUAL, boxed), disc) < 0.5
+    assert _overlap(box_at(finder, pixels, near_border, USUAL, NOTHING), disc) > 0.7
+    assert _overlap(box_at(finder, pixels, near_border, USUAL, boxed), disc) < 0.5
 
 
 def test_a_click_in_the_corner_stays_within_the_image(finder: EdgeFinder) -> None:
@@ -90,13 +90,13 @@ def test_a_click_on_nothing_still_gives_a_box(finder: EdgeFinder) -> None:
 
 def test_a_box_that_shows_another_class_is_avoided(finder: EdgeFinder) -> None:
     pixels, (disc, *_) = discs(3)
-    at_border = (float(disc[2]), _middle(disc)[1])
+    near_border = (float(disc[2]) - 4, _middle(disc)[1])
 
     def is_elsewhere(boxes: Boxes) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         return np.array([float(_overlap(box, disc) < 0.5) for box in boxes], np.float32)
 
-    assert _overlap(box_at(finder, pixels, at_border, USUAL, NOTHING), disc) > 0.9
-    found = box_at(finder, pixels, at_border, USUAL, NOTHING, likely=is_elsewhere)
+    assert _overlap(box_at(finder, pixels, near_border, USUAL, NOTHING), disc) > 0.7
+    found = box_at(finder, pixels, near_border, USUAL, NOTHING, likely=is_elsewhere)
     assert _overlap(found, disc) < 0.5
 
 
