@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from app import labelling
+from app.classes import add_class
 from app.routes.identity import OwnPage, workspace_key
 from app.workspace import Workspace
 from storage import annotations, categories
@@ -74,9 +75,8 @@ def labels_router(workspace: Workspace, author: str, *, on_done: Callable[[], No
         return {"categories": _classes(workspace)}
 
     @router.post("/classes", dependencies=[own_page])
-    def add_class(message: Annotated[NewClass, Body()]) -> dict[str, Any]:
-        with workspace.database.write() as tx:
-            added = categories.add(tx, message.name)
+    def add(message: Annotated[NewClass, Body()]) -> dict[str, Any]:
+        added = add_class(workspace, message.name)
         return {"added_id": added.id, "categories": _classes(workspace)}
 
     return router

@@ -10,14 +10,14 @@ from app.ui.canvas.component import STATIC_URL, canvas
 from app.ui.export_tab import export_tab
 from app.ui.fiftyone_tab import fiftyone_tab
 from app.ui.history_tab import history_tab
-from app.ui.messages import SHOW_NAMED_IMAGE, announce
+from app.ui.messages import announce
 from app.ui.project_tab import project_tab
 from app.ui.review_tab import review_tab
 from app.ui.tune_tab import tune_tab
 from app.workspace import Workspace
 
 TITLE = "sdpt-app"
-# Keys from tab to tab, and a keyboard focus that is not lost; see page.js.
+# The first tab, keys from tab to tab, and a keyboard focus that is not lost; see page.js.
 _START_PAGE = """() => {
   import(new URL('%(url)s/page.js', window.location.href).href).then((page) => page.start());
 }"""
@@ -44,6 +44,5 @@ def build_blocks(workspace: Workspace, settings: Settings, fiftyone: FiftyOneSer
                 export_tab(workspace)
         for tab in (label, review):
             tab.select(fn=None, js=announce("all"))
-        blocks.load(fn=None, js=SHOW_NAMED_IMAGE)
         blocks.load(fn=None, js=_START_PAGE % {"url": STATIC_URL})
     return blocks

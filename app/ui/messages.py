@@ -47,11 +47,3 @@ def announce(kind: str) -> str:
         "() => { window.dispatchEvent(new CustomEvent('sdpt:changed', "
         f"{{ detail: {{ source: 'page', kinds: ['{kind}'] }} }})); }}"
     )
-
-
-# An address with ?image=ID, as FiftyOne's panel has it, opens Label; the canvas shows the image.
-SHOW_NAMED_IMAGE = """() => {
-  if (!new URLSearchParams(window.location.search).has('image')) return;
-  const isLabel = (tab) => tab.textContent.trim() === 'Label';
-  [...document.querySelectorAll('button[role=tab]')].find(isLabel)?.click();
-}"""

@@ -6,7 +6,7 @@ from photographs and from drawings of a thousand names, none of which is in a se
 
     python -m sdpt_engine.pretraining.compose_set --seed 51 --train 3000 --test 60 --concepts NAMES \\
         --font NotoColorEmoji.ttf --fluent package/assets --output many
-    python -m sdpt_engine.pretraining.train_edges many --photographs COLLECTIONS \\
+    python -m sdpt_engine.pretraining.train_edges many --photographs COLLECTIONS/* \\
         --start EARLIER.safetensors --learning-rate 1e-3 --output assets/backbones/nano/edges.safetensors
 
 where the earlier weights had learnt from drawings alone, from chance.
@@ -68,8 +68,8 @@ def main() -> None:
     torch.set_num_threads(words.threads)
     torch.manual_seed(words.seed)
     labelled = load_set(words.folder)
-    folders = [file.parent for folder in words.photographs for file in folder.glob("*/boxes.json")]
-    photographs = examples_of([p for f in sorted(folders) for p in read_collection(f)], words.seed)
+    collected = [item for folder in words.photographs for item in read_collection(folder)]
+    photographs = examples_of(collected, words.seed)
     judges = {"drawings": labelled.test, "photographs": photographs[::_JUDGES_EVERY]}
     del photographs[::_JUDGES_EVERY]
     weights = load_file(words.start) if words.start else EdgeNetwork().state_dict()
@@ -114,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("folder", type=Path, help="images/, train.json and test.json")
-    add("--photographs", type=Path, action="append", default=[], help="folder of collections")
+    add("--photographs", type=Path, nargs="+", default=[], help="collections, see `collect`")
     add("--start", type=Path, help="weights to go on from; from chance without")
     add("--output", type=Path, required=True, help="the file to write")
     add("--steps", type=int, default=3000, help="of 64 cut-outs (3000)")

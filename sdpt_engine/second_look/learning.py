@@ -87,11 +87,8 @@ def learn_edges(
     if not taken:
         return best  # the start as it ships
     from_all = taught_by([*train, *(pair.example for pair in result.judged)])
-    bundle = dataclasses.replace(
-        best.bundle,
-        edges=_between(start, from_all, taken),
-        judged_edges=_between(start, learnt, taken),
-    )
+    edges = _between(start, from_all, taken)
+    bundle = dataclasses.replace(best.bundle, edges=edges, judged_edges=best.bundle.edges)
     return dataclasses.replace(best, bundle=bundle)
 
 

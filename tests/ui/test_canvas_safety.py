@@ -55,6 +55,18 @@ def look_away(page: Page) -> None:
     page.route("**/watch?*", lambda route: route.fulfill(status=503, body="{}"))
 
 
+def at_a_box_changed_elsewhere(
+    context: BrowserContext, server: Server, image_id: int, uid: str, **changed: object
+) -> CanvasUser:
+    """With the box selected, and not hearing of what somebody else made of it meanwhile."""
+    server.edit(image_id, {"op": "create", "uid": uid, "box": BOX, "category_id": 1})
+    user = at_canvas(context, server, f"smear-{image_id - 1:02d}")
+    look_away(user.page)
+    user.part(f"box-{uid}").click()
+    server.edit(image_id, {"op": "update", "uid": uid, **changed})
+    return user
+
+
 def test_changes_made_while_the_server_is_away_survive_a_reload_and_arrive_in_order(
     context: BrowserContext, server: Server
 ) -> None:
@@ -165,16 +177,8 @@ def test_a_second_window_is_told_and_sees_what_the_first_one_does(
 def test_a_box_changed_in_two_windows_asks_which_one_stands(
     context: BrowserContext, server: Server, answer: str, expected_left: float
 ) -> None:
-    user = at_canvas(context, server, "smear-03")
     uid = f"asked-{answer}"
-    start = {"op": "create", "uid": uid, "box": [60, 40, 160, 140], "category_id": 1}
-    server.edit(4, start)
-    user.page.reload()
-    user = CanvasUser(user.page, "label")
-    user.go_to("smear-03")
-    look_away(user.page)
-    user.part(f"box-{uid}").click()
-    server.edit(4, {"op": "update", "uid": uid, "box": [20, 40, 160, 140]})
+    user = at_a_box_changed_elsewhere(context, server, 4, uid, box=[20, 40, 160, 140])
     user.press("ArrowRight")
     expect(user.part("canvas-conflict")).to_contain_text("changed elsewhere too")
     user.part(f"conflict-{answer}").click()
@@ -187,11 +191,7 @@ def test_a_box_changed_in_two_windows_asks_which_one_stands(
 def test_an_answer_given_while_the_stored_version_is_still_on_its_way_counts(
     context: BrowserContext, server: Server
 ) -> None:
-    server.edit(10, {"op": "create", "uid": "early", "box": [60, 40, 160, 140], "category_id": 1})
-    user = at_canvas(context, server, "smear-09")
-    look_away(user.page)
-    user.part("box-early").click()
-    server.edit(10, {"op": "update", "uid": "early", "box": [20, 40, 160, 140]})
+    user = at_a_box_changed_elsewhere(context, server, 10, "early", box=[20, 40, 160, 140])
     held: list[Route] = []
     user.page.route("**/images/10/document", lambda route: held.append(route), times=2)
     user.press("ArrowRight")
@@ -209,11 +209,7 @@ def test_an_answer_given_while_the_stored_version_is_still_on_its_way_counts(
 def test_a_box_that_was_changed_elsewhere_is_not_deleted_unseen(
     context: BrowserContext, server: Server
 ) -> None:
-    server.edit(5, {"op": "create", "uid": "kept", "box": [60, 40, 160, 140], "category_id": 1})
-    user = at_canvas(context, server, "smear-04")
-    look_away(user.page)
-    user.part("box-kept").click()
-    server.edit(5, {"op": "update", "uid": "kept", "category_id": 2})
+    user = at_a_box_changed_elsewhere(context, server, 5, "kept", category_id=2)
     user.press("Delete")
     expect(user.part("canvas-conflict")).to_contain_text("it was kept")
     expect(user.stage).to_have_attribute("data-num-boxes", "1")

@@ -33,7 +33,7 @@ def _page_that_hears_keys(page: Page) -> None:
 
 
 def test_names_typed_one_after_the_other_lose_no_letter(page: Page) -> None:
-    page.locator("#class-name").locator("input, textarea").focus()
+    page.locator("#class-name input").focus()
     for name in ("arduino nano", "raspberry pi", "esp32"):
         page.keyboard.type(name)
         page.keyboard.press("Enter")
@@ -43,7 +43,7 @@ def test_names_typed_one_after_the_other_lose_no_letter(page: Page) -> None:
 
 
 def test_a_name_that_is_refused_comes_back_into_the_empty_field(page: Page) -> None:
-    field = page.locator("#class-name").locator("input, textarea")
+    field = page.locator("#class-name input")
     field.fill("cell")
     field.press("Enter")
     expect(page.get_by_test_id("class-row")).to_have_count(1)
@@ -105,7 +105,7 @@ def test_a_letter_in_a_number_is_no_command(page: Page) -> None:
 
 
 def test_the_keyboard_is_at_the_first_name_and_after_a_removal_at_undo(page: Page) -> None:
-    field = page.locator("#class-name").locator("input, textarea")
+    field = page.locator("#class-name input")
     expect(field).to_be_focused()
     page.keyboard.type("cell")
     page.keyboard.press("Enter")

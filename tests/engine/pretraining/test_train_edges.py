@@ -23,7 +23,7 @@ def test_it_goes_on_from_a_start_and_tells_what_it_finds(
     parts = [Part("train", 2, 0, ("wood",)), Part("test", 2, 1, ("tiles",))]
     write_set(drawn_material(), ["ball", "box"], [], parts, tmp_path / "drawings")
     _collection(tmp_path / "collections" / "discs", number=2)
-    words = [f"{tmp_path}/drawings", "--photographs", f"{tmp_path}/collections"]
+    words = [f"{tmp_path}/drawings", "--photographs", f"{tmp_path}/collections/discs"]
     monkeypatch.setattr(
         "sys.argv", ["train_edges", *words, "--output", f"{tmp_path}/edges", "--steps", "2"]
     )

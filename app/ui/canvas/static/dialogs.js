@@ -10,8 +10,7 @@ import { comment } from "./walking.js";
 
 const MOST_IMAGES = 30;
 
-/** Choose a class by typing; a name that is not there can be made. */
-/** `options`: as of chooseClass. */
+/** Choose a class by typing; a name that is not there can be made. `options`: as of chooseClass. */
 export function pickClass(host, session, options) {
   const search = (text) => {
     const found = bestFits(text, session.categories, (c) => c.name).map((category) => ({

@@ -122,8 +122,7 @@ function isHere(session, { box, category_id }) {
   );
 }
 
-/** The class of the selected box, and of the next ones. */
-/** Of what is drawn next, and of the selected box too, unless it is `forNext` alone. */
+/** The class of what is drawn next, and of the selected box too, unless it is `forNext` alone. */
 export function chooseClass(session, id, { forNext = false } = {}) {
   session.setCurrentClass(id);
   const item = forNext ? null : session.selected;

@@ -25,11 +25,11 @@ export function openTab(name) {
   tab.click();
 }
 
-/** A page that is loaded again opens where it was, unless its address names an image. */
-function openTabAgain() {
-  const name = sessionStorage.getItem(TAB);
-  const isElsewhere = tabOf(name)?.ariaSelected === "false";
-  if (isElsewhere && !new URLSearchParams(location.search).has("image")) openTab(name);
+/** Label for an address with ?image=ID, as FiftyOne's panel has it; else a page that is loaded again opens where it was. */
+function openFirstTab() {
+  const isImageNamed = new URLSearchParams(location.search).has("image");
+  const name = isImageNamed ? "Label" : sessionStorage.getItem(TAB);
+  if (tabOf(name)?.ariaSelected === "false") openTab(name);
 }
 
 function rememberTab({ target }) {
@@ -52,7 +52,7 @@ export function start() {
     else return;
     event.preventDefault();
   });
-  openTabAgain();
+  openFirstTab();
   addEventListener("click", rememberTab);
   addEventListener("click", giveKeyboardToFirst);
   addEventListener("keydown", keepListClosed, { capture: true });

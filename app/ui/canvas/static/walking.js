@@ -17,8 +17,9 @@ export function none(session) {
   if (!session.state) return;
   const { boxes, proposals } = session.state;
   if (boxes.size) {
-    const number = boxes.size === 1 ? "1 box" : `${boxes.size} boxes`;
-    session.say(`This image has ${number}. Delete ${boxes.size === 1 ? "it" : "them"} first, or press Enter if ${boxes.size === 1 ? "it is" : "they are"} right.`, "bad");
+    const isOne = boxes.size === 1;
+    const [number, them, theyAre] = isOne ? ["1 box", "it", "it is"] : [`${boxes.size} boxes`, "them", "they are"];
+    session.say(`This image has ${number}. Delete ${them} first, or press Enter if ${theyAre} right.`, "bad");
     return;
   }
   if (proposals.size) session.perform(together([...proposals.values()].map(rejecting)));
