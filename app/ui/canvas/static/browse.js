@@ -6,7 +6,7 @@ const MAX_DOCUMENTS = 12;
 const MAX_PICTURES = 5;
 const CARD_PAGE = 50;
 
-/** Ids of a filter ("review": the queue, least certain first), and where we are in it. */
+/** Ids of a filter ("review": the queue, in its order), and where we are in it. */
 export class ImageList {
   constructor() {
     this.ids = [];

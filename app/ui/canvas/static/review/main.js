@@ -9,7 +9,7 @@ import { meterDialog, stepName } from "./meter.js";
 import { thresholdDialog } from "./thresholds.js";
 
 const ORDERS = [
-  ["seconds_saved", "Most seconds saved"], ["least_certain", "Least certain"], ["most_objects", "Most objects"],
+  ["saves_and_teaches", "Saves most, teaches most"], ["seconds_saved", "Most seconds saved"], ["least_certain", "Least certain"], ["most_objects", "Most objects"],
   ["one_class", "One class"], ["look_alikes", "Like the last rejected"], ["random", "Random"],
 ];
 const ADVISE_AFTER = 10; // timed parcels
