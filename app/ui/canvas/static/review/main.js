@@ -8,9 +8,14 @@ import { gridDialog } from "./grid.js";
 import { meterDialog, stepName } from "./meter.js";
 import { thresholdDialog } from "./thresholds.js";
 
-const ORDERS = [
-  ["saves_and_teaches", "Saves most, teaches most"], ["seconds_saved", "Most seconds saved"], ["least_certain", "Least certain"], ["most_objects", "Most objects"],
-  ["one_class", "One class"], ["look_alikes", "Like the last rejected"], ["random", "Random"],
+const ORDERS = [ // as the server names it, as a person reads it, what it does
+  ["saves_and_teaches", "Saves and teaches", "In turns the image on which most is saved and the one that teaches the next Tune most"],
+  ["seconds_saved", "Most seconds saved", "The images first on whose proposals most time is saved"],
+  ["least_certain", "Least certain", "The images first of which a proposal may as well be right as wrong"],
+  ["most_objects", "Most objects", "The images first on which most is proposed"],
+  ["one_class", "One class", "Only the images with proposals of one class"],
+  ["look_alikes", "Like the last rejected", "The proposals first that look like the one that was rejected last"],
+  ["random", "Random", "By lot"],
 ];
 const ADVISE_AFTER = 10; // timed parcels
 
@@ -21,7 +26,7 @@ export async function mount(host) {
   const { workspace } = await getJson("/sdpt/api/session");
   let state = null;
   const order = h("select", { "aria-label": "Order of the queue", "data-testid": "review-order" },
-    ...ORDERS.map(([value, text]) => h("option", { value }, text)));
+    ...ORDERS.map(([value, text, title]) => h("option", { value, title }, text)));
   const category = h("select", { "aria-label": "Class of the queue", "data-testid": "review-class" });
   const merging = h("input", { type: "checkbox", "data-testid": "review-merging" });
   const saves = h("span", { class: "sdpt-quiet", "data-testid": "review-saves", title: "What reviewing the proposals that are shown should save against drawing by hand" });
@@ -48,6 +53,7 @@ export async function mount(host) {
   function show(found) {
     state = found;
     order.value = found.order;
+    order.title = order.selectedOptions[0].title;
     category.replaceChildren(...found.categories.map((c) => h("option", { value: c.id, selected: c.id === found.category_id }, c.name)));
     category.hidden = found.order !== "one_class";
     merging.checked = found.merges_duplicates;
