@@ -55,6 +55,19 @@ def test_a_box_is_drawn_moved_resized_deleted_and_brought_back(page: Page) -> No
     user.wait_saved()
 
 
+def test_an_image_that_is_asked_for_again_keeps_what_is_selected_on_it(page: Page) -> None:
+    user = CanvasUser(page, "label")
+    user.press("d")
+    expect(user.part("canvas-position")).to_have_text("2 of 4")
+    user.draw(BOX, digit=1)
+    user.wait_saved()
+    with page.expect_response("**/document*"):
+        user.part("canvas-strip").get_by_role("button", name=user.file_name).click()
+    user.press("Delete")
+    expect(user.stage).to_have_attribute("data-num-boxes", "0")
+    user.wait_saved()
+
+
 def test_a_zoomed_and_panned_view_keeps_fractions_of_a_pixel(
     page: Page, server: Server, tmp_path: Path
 ) -> None:

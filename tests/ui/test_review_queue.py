@@ -98,6 +98,7 @@ def test_each_order_brings_its_image_first(
     expect(user.part("canvas-position")).to_have_text("2 of 4")
     user.page.get_by_test_id("review-order").select_option(order)
     if order == "one_class":
+        expect(user.part("canvas-position")).to_have_text("1 of 3")  # those of the first class
         user.page.get_by_test_id("review-class").select_option(label="platelet")
     expect(user.part("canvas-filename")).to_have_text(name_of(server, first))
     expect(user.part("canvas-position")).to_have_text(f"1 of {number}")

@@ -146,11 +146,13 @@ export class Session extends EventTarget {
   }
 
   #show(document) {
+    const selection = document.image.id === this.imageId ? this.selection : null; // who asks for it again goes on
     this.#take(document);
-    this.selection = this.hovered = this.preview = this.pointer = null;
+    this.hovered = this.preview = this.pointer = null;
+    this.selection = this.find(selection)?.key ?? null;
     this.cards.update(document);
     this.#noteIndex();
-    if (this.mode === "review") this.selection = this.proposals()[0]?.key ?? null;
+    if (this.mode === "review") this.selection ??= this.proposals()[0]?.key ?? null;
     this.emit("image");
     this.touch();
   }
