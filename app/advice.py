@@ -51,8 +51,7 @@ class Situation:
     `has_fresh_proposals`: the bundle in use has been run on the images that are left.
     `help_s`: seconds per object with the proposals that are shown now; None without any measured.
     `saved_s`: seconds that those which wait should save on the images left, all together.
-    `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it (a thought of 1.35 s, pointing
-    1.1 s, a click .2 s; Card et al. 1983), and nothing more, as it pre-labels by itself.
+    `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it, and looking at what it brought.
     """
 
     num_images_left: int
@@ -69,7 +68,7 @@ class Situation:
     has_classes: bool = True
     has_fresh_proposals: bool = False
     is_audited: bool = False
-    tune_overhead_s: float = 2.7
+    tune_overhead_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

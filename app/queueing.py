@@ -28,7 +28,6 @@ from storage.types import Box
 class Order(StrEnum):
     """How images are put in order for review."""
 
-    SAVES_AND_TEACHES = "saves_and_teaches"
     SECONDS_SAVED = "seconds_saved"
     LEAST_CERTAIN = "least_certain"
     MOST_OBJECTS = "most_objects"
@@ -164,12 +163,9 @@ def order_images(
     category_id: int | None = None,
     like: Proposal | None = None,
     seed: int = 0,
-    num_done: int = 0,
 ) -> list[Ranked]:
     """Images with shown proposals, in the order to review them; ties by image id.
 
-    SAVES_AND_TEACHES: in turns the image on which most is saved, and the one whose proposals are worth least each,
-    which shows the next Tune what it does not know yet; the former first where `num_done` images are done, if even.
     SECONDS_SAVED: largest sum first. LEAST_CERTAIN: the image first whose least certain proposal is
     nearest to a toss-up. MOST_OBJECTS: by their number. ONE_CLASS: images with proposals of
     `category_id` only, by the seconds that these save. LOOK_ALIKES: nearest to the proposal `like`
@@ -202,19 +198,7 @@ def order_images(
         elif order is Order.LOOK_ALIKES and like is not None:
             value = -min(unlikeness(p, like) for p in mine)
         ranked.append(Ranked(image_id, value, saved, len(mine)))
-    ranked.sort(key=lambda r: (-r.value, r.image_id))
-    return _in_turns(ranked, num_done) if order is Order.SAVES_AND_TEACHES else ranked
-
-
-def _in_turns(by_saved: Sequence[Ranked], num_done: int) -> list[Ranked]:
-    """Each image once, in turns from the head of this order and from that of what teaches most."""
-    by_worth = sorted(by_saved, key=lambda r: (r.seconds_saved / r.num_proposals, r.image_id))
-    heads = [iter(by_saved), iter(by_worth)]
-    taken: dict[int, Ranked] = {}
-    for turn in range(num_done, num_done + len(by_saved)):
-        following = next(r for r in heads[turn % 2] if r.image_id not in taken)
-        taken[following.image_id] = following
-    return list(taken.values())
+    return sorted(ranked, key=lambda r: (-r.value, r.image_id))
 
 
 def seconds_waiting(

@@ -15,9 +15,9 @@ from storage.database import Transaction
 from storage.errors import NotFoundError
 from storage.review_settings import ReviewSetting
 from storage.shown import Showing
-from storage.types import Box, Category, ImageFilter
+from storage.types import Box, Category
 
-DEFAULT_ORDER = Order.SAVES_AND_TEACHES
+DEFAULT_ORDER = Order.SECONDS_SAVED
 
 
 def queue(workspace: Workspace) -> list[Ranked]:
@@ -34,7 +34,6 @@ def queue(workspace: Workspace) -> list[Ranked]:
             category_id=setting.category_id,
             like=_like(tx, setting) if order is Order.LOOK_ALIKES else None,
             seed=setting.seed,
-            num_done=images.count(tx, ImageFilter.REVIEWED),
         )
 
 

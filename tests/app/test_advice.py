@@ -81,7 +81,7 @@ def test_a_first_tune_that_cost_more_than_drawing_does_not_silence_the_next() ->
 
 def test_a_flat_curve_says_stop() -> None:
     flat = (Tuning(10, 50, 2.0, True), Tuning(100, 500, 2.0, True))
-    then = replace(TUNED, num_images_left=8, num_labelled_images=200, help_s=2.0)
+    then = replace(TUNED, num_images_left=15, num_labelled_images=200, help_s=2.0)
     found = advise(replace(then, tunings=flat))
 
     assert found.step is Step.REVIEW
@@ -124,7 +124,7 @@ def test_proposals_that_cost_more_than_drawing_are_hidden() -> None:
 
 
 def test_a_few_objects_left_are_not_worth_a_tune() -> None:
-    found = advise(replace(TUNED, num_images_left=1, objects_per_image=0.3, num_labelled_images=99))
+    found = advise(replace(TUNED, num_images_left=1, objects_per_image=0.7, num_labelled_images=99))
 
     assert found.step is Step.REVIEW
     assert "less than another Tune" in found.reason
@@ -138,7 +138,7 @@ def test_the_end_is_audited_before_it_is_exported() -> None:
 
 
 def test_before_the_first_tune_nobody_is_told_to_stop_tuning() -> None:
-    few = replace(START, num_images_left=1, objects_per_image=1.0, least_images_per_class=3)
+    few = replace(START, num_images_left=3, objects_per_image=1.0, least_images_per_class=3)
     found = advise(replace(few, num_labelled_images=13))
 
     assert found.step is Step.BY_HAND

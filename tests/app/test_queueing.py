@@ -46,21 +46,6 @@ def test_images_that_save_most_come_first() -> None:
     assert ordered(proposals, Order.SECONDS_SAVED) == [2, 1, 3]
 
 
-@pytest.mark.parametrize(("num_done", "expected"), [(4, [2, 3, 1, 4]), (5, [3, 2, 4, 1])])
-def test_what_saves_most_and_what_teaches_most_come_in_turns(
-    num_done: int, expected: list[int]
-) -> None:
-    proposals = [
-        Proposal(1, 1, 1, 0.9, SMALL),
-        Proposal(2, 2, 1, 0.9, SMALL),
-        Proposal(3, 2, 1, 0.8, LARGE),
-        Proposal(4, 3, 1, 0.1, SMALL),
-        Proposal(5, 4, 1, 0.5, SMALL),
-    ]
-
-    assert ordered(proposals, Order.SAVES_AND_TEACHES, num_done=num_done) == expected
-
-
 def test_the_nearest_to_a_toss_up_is_the_least_certain() -> None:
     proposals = [Proposal(1, 1, 1, 0.95, SMALL), Proposal(2, 2, 1, 0.55, SMALL)]
 

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from app import review
 from app.classes import Who, remove_class
 from app.queueing import Order
-from app.review_queue import DEFAULT_ORDER, choose_order, queue
+from app.review_queue import choose_order, queue
 from app.server import create_api
 from app.settings import Settings
 from app.workspace import Workspace
@@ -107,10 +107,10 @@ def test_the_queue_goes_on_in_the_usual_order_without_the_class_of_its_order(
         choose_order(workspace, Order.LOOK_ALIKES)
     remove_class(workspace, 2, who=Who("tester", AT))
     found, state = asked(workspace, "review/queue"), asked(workspace, "review")
-    choose_order(workspace, DEFAULT_ORDER)
+    choose_order(workspace, Order.SECONDS_SAVED)
 
     assert found["ids"] == queued(workspace) != []
-    assert state["order"] == DEFAULT_ORDER.value
+    assert state["order"] == "seconds_saved"
 
 
 def test_a_class_of_which_nothing_waits_is_named(workspace: Workspace) -> None:

@@ -82,7 +82,6 @@ def by_lot() -> list[int]:
 @pytest.mark.parametrize(
     ("order", "first", "second", "number"),
     [
-        ("saves_and_teaches", 1, 2, 4),
         ("seconds_saved", 1, 4, 4),
         ("least_certain", 3, 4, 4),
         ("most_objects", 2, 4, 4),

@@ -9,7 +9,6 @@ import { meterDialog, stepName } from "./meter.js";
 import { thresholdDialog } from "./thresholds.js";
 
 const ORDERS = [ // as the server names it, as a person reads it, what it does
-  ["saves_and_teaches", "Saves and teaches", "In turns the image on which most is saved and the one that teaches the next Tune most"],
   ["seconds_saved", "Most seconds saved", "The images first on whose proposals most time is saved"],
   ["least_certain", "Least certain", "The images first of which a proposal may as well be right as wrong"],
   ["most_objects", "Most objects", "The images first on which most is proposed"],
