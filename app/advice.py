@@ -15,10 +15,12 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sdpt_engine.types import FEW_IMAGES
+
 _EXPONENT = 0.4
-_FIRST_IMAGES = 6  # from here on some images can be held out to judge the others
 _NEW_SHARE = 1.33  # labelled images since the last Tune, as a multiple, before another can be told from noise
 _AFTER_FAILURE = 1.5  # the same after a Tune that was not kept
+_LEAST_NEW = 3  # and so many images at the least: nobody wants to tune after each
 
 
 class Step(StrEnum):
@@ -51,6 +53,7 @@ class Situation:
     `has_fresh_proposals`: the bundle in use has been run on the images that are left.
     `help_s`: seconds per object with the proposals that are shown now; None without any measured.
     `saved_s`: seconds that those which wait should save on the images left, all together.
+    `first_images`: a first Tune waits for so many, from where on some can be held out to judge the others.
     `tune_overhead_s`: what a Tune costs the person, who goes on meanwhile: pressing it, and looking at what it brought.
     """
 
@@ -68,6 +71,7 @@ class Situation:
     has_classes: bool = True
     has_fresh_proposals: bool = False
     is_audited: bool = False
+    first_images: int = FEW_IMAGES
     tune_overhead_s: float = 5.0
 
 
@@ -96,16 +100,16 @@ def advise(now: Situation) -> Advice:
         return _before_the_first(now)
     saves = expected_saving(now)
     last = now.tunings[-1]
-    growth = now.num_labelled_images / max(1, last.num_images)
-    wanted = _NEW_SHARE if last.is_kept else _AFTER_FAILURE
-    if growth >= wanted and saves > now.tune_overhead_s:
+    share = _NEW_SHARE if last.is_kept else _AFTER_FAILURE
+    wanted = max(last.num_images + _LEAST_NEW, math.ceil(last.num_images * share))
+    if now.num_labelled_images >= wanted and saves > now.tune_overhead_s:
         return Advice(
             Step.TUNE,
             f"{now.num_labelled_images} images are labelled, {last.num_images} when you tuned last: "
             f"another Tune should save about {_span(saves)} on the {objects:.0f} objects left.",
             saves,
         )
-    return _go_on(now, saves, math.ceil(last.num_images * wanted) - now.num_labelled_images)
+    return _go_on(now, saves, wanted - now.num_labelled_images)
 
 
 def expected_saving(now: Situation) -> float:
@@ -152,7 +156,7 @@ def _about(objects: float) -> str:
 
 
 def _before_the_first(now: Situation) -> Advice:
-    if now.num_labelled_images < _FIRST_IMAGES:
+    if now.num_labelled_images < now.first_images:
         return _without_a_prompt(now)
     saves = expected_saving(now)
     if saves > now.tune_overhead_s:
@@ -169,7 +173,7 @@ def _without_a_prompt(now: Situation) -> Advice:
     """Before a first Tune has what it needs: what the detector knows by itself may save drawing already."""
     number = now.num_labelled_images
     have = "1 image is" if number == 1 else f"{number} images are"
-    labelled = f"{have} labelled, and a first Tune needs {_FIRST_IMAGES} images"
+    labelled = f"{have} labelled, and a first Tune needs {now.first_images} images"
     if not now.has_fresh_proposals and now.has_classes:
         return Advice(
             Step.PRELABEL,

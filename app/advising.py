@@ -15,6 +15,7 @@ from app.review_queue import waiting
 from app.showing import showing
 from app.snapshot import collect_labelled
 from app.workspace import Workspace
+from sdpt_engine import fewest_to_hold_out
 from storage import (
     annotations,
     audits,
@@ -23,6 +24,7 @@ from storage import (
     counts,
     images,
     predictions,
+    projects,
 )
 from storage.database import Transaction
 from storage.shown import Showing
@@ -176,6 +178,7 @@ def _situation(
         has_classes=bool(known),
         has_fresh_proposals=_is_fresh(tx),
         is_audited=audit is not None and audit.finished_at is not None,
+        first_images=fewest_to_hold_out(projects.get(tx).backbone or ""),
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from app.errors import NotReadyError
 from app.showing import not_boxed
-from sdpt_engine.types import FEW_IMAGES
 from storage import annotations, categories, images, predictions
 from storage.database import Transaction
 from storage.types import Annotation, Box, Category, Image, ImageFilter, StoredPrediction
@@ -62,7 +61,9 @@ def collect_labelled(tx: Transaction) -> list[LabelledImage]:
     return sorted(found, key=lambda item: item.relative_path)
 
 
-def freeze(tx: Transaction, *, seed: int, held_out_share: float) -> Snapshot:
+def freeze(
+    tx: Transaction, *, seed: int, held_out_share: float, fewest_to_hold_out: int
+) -> Snapshot:
     """Collect and split; very few images stay together, since they judge each other in turns.
 
     Raises NotReadyError when there are fewer than two labelled images.
@@ -75,7 +76,7 @@ def freeze(tx: Transaction, *, seed: int, held_out_share: float) -> Snapshot:
         )
     train: tuple[LabelledImage, ...] = tuple(labelled)
     held_out: tuple[LabelledImage, ...] = ()
-    if len(labelled) >= FEW_IMAGES:
+    if len(labelled) >= fewest_to_hold_out:
         train, held_out = split(labelled, seed=seed, held_out_share=held_out_share)
     return Snapshot(tuple(_class(c) for c in categories.list_all(tx)), train, held_out)
 

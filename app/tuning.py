@@ -18,7 +18,7 @@ from app.job_context import JobContext, JobStopped, job_dir
 from app.learnt import PROMPT_OF_JOBS
 from app.measuring_jobs import keep_judged
 from app.readiness import readiness
-from app.settings import NANO
+from app.settings import NANO, choose_backbone
 from app.snapshot import SNAPSHOT_NAME, LabelledImage, freeze, read_snapshot, write_snapshot
 from app.workspace import Workspace
 from sdpt_engine.errors import CheckpointError, ImageUnreadableError, TuneInterrupted
@@ -78,8 +78,14 @@ def enqueue_tune(workspace: Workspace, request: TuneRequest, at: datetime) -> Jo
     state = readiness(workspace)
     if not state.is_ready:
         raise NotReadyError(" ".join(state.missing))
+    backbone = choose_backbone(workspace).name
     with workspace.database.write() as tx:
-        snapshot = freeze(tx, seed=request.seed, held_out_share=request.val_fraction)
+        snapshot = freeze(
+            tx,
+            seed=request.seed,
+            held_out_share=request.val_fraction,
+            fewest_to_hold_out=sdpt_engine.fewest_to_hold_out(backbone),
+        )
         job = jobs.enqueue(tx, JobKind.TUNE, asdict(request), at)
         # Inside the transaction: a job that can be claimed has its labels on disk.
         write_snapshot(job_dir(workspace, job.id) / SNAPSHOT_NAME, snapshot)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
     from sdpt_engine.tuning import Judged, TuneResult, measured, tune
-    from sdpt_engine.usual import usual_config
+    from sdpt_engine.usual import fewest_to_hold_out, usual_config
     from sdpt_engine.verdict import is_better, may_find_as_much
 
 __all__ = [
@@ -69,6 +69,7 @@ __all__ = [
     "TuneResult",
     "UsualSize",
     "evaluate",
+    "fewest_to_hold_out",
     "from_detections",
     "is_better",
     "judged_by_the_same",
@@ -115,6 +116,7 @@ _WHERE = {
     "Predictor": "sdpt_engine.predictor",
     "TuneResult": "sdpt_engine.tuning",
     "tune": "sdpt_engine.tuning",
+    "fewest_to_hold_out": "sdpt_engine.usual",
     "usual_config": "sdpt_engine.usual",
 }
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from sdpt_engine.bundle import PromptBundle
     from sdpt_engine.tuning import TuneResult
 
-LEAST_BOXES = 3  # to learn from: six images of one object each leave four when two are held out
+LEAST_BOXES = 2  # to learn from: three images of one object each leave two when one is held out
 LEAST_BOXES_THAT_JUDGE = 10
 STEPS = 150
 _BATCH_SIZE = 32

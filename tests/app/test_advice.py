@@ -58,6 +58,20 @@ def test_a_class_that_is_rare_does_not_hold_up_the_first_tune() -> None:
     assert found.step is Step.TUNE
 
 
+def test_a_first_tune_waits_for_as_many_images_as_the_detector_asks_for() -> None:
+    three = replace(START, num_labelled_images=3, least_images_per_class=1)
+
+    assert advise(three).step is Step.PRELABEL
+    assert advise(replace(three, first_images=3)).step is Step.TUNE
+
+
+def test_a_tune_on_few_images_is_not_followed_by_another_after_the_next() -> None:
+    early = replace(TUNED, tunings=(Tuning(3, 15, 4.0, True),))
+
+    assert "after 1 more image" in advise(replace(early, num_labelled_images=5)).reason
+    assert advise(replace(early, num_labelled_images=6)).step is Step.TUNE
+
+
 def test_a_tune_waits_for_a_third_as_many_labels_again() -> None:
     assert advise(TUNED).step is Step.REVIEW
     assert "Tune again after 2 more images" in advise(TUNED).reason

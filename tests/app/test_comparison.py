@@ -76,6 +76,38 @@ def test_prompt_without_a_gain_is_kept_as_a_choice_only(
     assert "not adopted" in comparison.reason
 
 
+def _unlucky(result: TuneResult, *, num_boxes: int) -> TuneResult:
+    """With a second look, judged on so many boxes, somewhat below the detector alone."""
+    judged = _finding_nothing(result, num_boxes=num_boxes).judged
+    below = {"zero_shot": Metrics(0.10, 0.25, {}, 1), "tuned": Metrics(0.08, 0.17, {}, 1)}
+    return replace(result, judged=judged, prompt_alone=result, **below)  # type: ignore[arg-type]
+
+
+def test_few_boxes_without_a_gain_do_not_speak_against_a_second_look_of_nano(
+    workspace: Workspace, nano: Detector, result: TuneResult
+) -> None:
+    few = compare(workspace, nano, _unlucky(result, num_boxes=9), classes=CLASSES)
+    many = compare(workspace, nano, _unlucky(result, num_boxes=10), classes=CLASSES)
+    assert few.is_better
+    assert "9 boxes are too few to tell" in few.reason
+    assert not many.is_better
+
+
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"prompt_alone": None},  # a prompt by itself, from few images, finds next to nothing
+        {"tuned": Metrics(0.0, 0.0, {}, 1)},  # it finds nothing at all
+        {"zero_shot": Metrics(0.60, 0.80, {}, 1)},  # clearly below the detector alone
+    ],
+)
+def test_few_boxes_speak_against_what_luck_does_not_explain(
+    workspace: Workspace, nano: Detector, result: TuneResult, figures: dict[str, object]
+) -> None:
+    unlucky = replace(_unlucky(result, num_boxes=2), **figures)  # type: ignore[arg-type]
+    assert not compare(workspace, nano, unlucky, classes=CLASSES).is_better
+
+
 @pytest.fixture
 def in_use(workspace: Workspace) -> Workspace:
     job = enqueue_tune(workspace, TuneRequest(steps=6), now())

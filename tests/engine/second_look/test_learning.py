@@ -173,10 +173,6 @@ def test_a_stop_while_images_judge_is_a_stop(tuned: Tuned, tmp_path: Path) -> No
         start_helps(predictor, exact, should_stop=lambda: True)
 
 
-def test_nothing_is_learnt_from_a_few_boxes(tuned: Tuned) -> None:
-    assert learn_edges(tuned.detector, tuned.result, tuned.train[:1]) is tuned.result
-
-
 def test_nothing_is_learnt_where_no_image_is_left_to_judge(tuned: Tuned) -> None:
     everyone = [*tuned.train, *(pair.example for pair in tuned.result.judged)]
     assert learn_edges(tuned.detector, tuned.result, everyone) is tuned.result
