@@ -57,7 +57,7 @@ def compare(
     """Compare on the images that judged the result, none of which it had learnt from when it did.
 
     Without a gain it is not adopted, unless that may be luck. Against the bundle in use only those images count that
-    this one has not learnt from either. Where these hold but a few boxes the newer is taken, which has learnt from more.
+    this one has not learnt from either. Where these hold but few boxes the newer is taken, which has learnt from more.
     """
     if not result.has_gained and not _is_luck(detector, result):
         return Comparison(
