@@ -83,7 +83,7 @@ def test_a_bundle_is_adopted_only_when_it_beats_zero_shot(tuned: Tuned) -> None:
 
 
 def test_a_prompt_that_is_not_kept_is_not_run_on_the_images_left(tuned: Tuned) -> None:
-    request = replace(QUICK, prelabels=True)
+    request = replace(QUICK, steps=0, is_plain=True, prelabels=True)  # it has learnt nothing
     result = result_of(followed(tuned.workspace, enqueue_tune(tuned.workspace, request, now())))
     assert not result["adopted"]
     assert result["prelabel_job"] is None
@@ -198,8 +198,7 @@ def test_an_interrupted_tuning_goes_on_from_its_checkpoint(workspace: Workspace)
     done = followed(workspace, job)
     with workspace.database.read() as tx:
         steps = [e.payload["step"] for e in jobs.events(tx, job.id) if e.kind == "step"]
-    assert steps[:18] == list(range(1, 19))  # three folds of six steps, none of them twice
-    assert steps == sorted(set(steps))
+    assert steps == [1, 2, 3, 4, 5, 6]  # none of them twice
     assert done.attempt == 2
 
 

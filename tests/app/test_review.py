@@ -32,11 +32,17 @@ from tests.app.blood_cells import blood_cells, now
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    with blood_cells(tmp_path) as made:
-        choose_backbone(made, "nano")
-        prelabel(made, "zero-shot")
-        show_from(made, 0.0)
+    with _prelabelled_smears(tmp_path, num_labelled=4) as made:
         yield made
+
+
+def _prelabelled_smears(folder: Path, *, num_labelled: int) -> Workspace:
+    """With every proposal of nano as it is shown."""
+    made = blood_cells(folder, num_labelled=num_labelled)
+    choose_backbone(made, "nano")
+    prelabel(made, "zero-shot")
+    show_from(made, 0.0)
+    return made
 
 
 def prelabel(workspace: Workspace, bundle: str) -> None:
@@ -263,11 +269,13 @@ def test_boxes_that_were_pointed_at_do_not_make_drawing_look_cheap(workspace: Wo
     assert effort_report(workspace).costs.draw_s == 8.0
 
 
-def test_the_advice_names_the_labels_that_a_first_tune_lacks(workspace: Workspace) -> None:
-    report = effort_report(workspace)
+def test_the_advice_names_the_labels_that_a_first_tune_lacks(tmp_path: Path) -> None:
+    with _prelabelled_smears(tmp_path, num_labelled=2) as workspace:
+        report = effort_report(workspace)
 
-    assert report.situation.num_labelled_images == 4
+    assert report.situation.num_labelled_images == 2
     assert report.advice.step is Step.LABEL
+    assert "2 images are labelled, and a first Tune needs 3 images" in report.advice.reason
     assert [point.num_images for point in report.curve] == [0]
     assert report.curve[0].seconds_per_object is not None
 
