@@ -22,7 +22,6 @@ from app.workspace import Workspace
 from storage import categories
 
 HIDDEN = 1.0  # no score is so sure
-_LEAST_IMAGES = 2  # with proposals: of one alone all may be luck
 _LEAST_SCORE = 5  # hundredths: what is fainter is hardly ever stored
 
 
@@ -31,9 +30,10 @@ def what_pays(
 ) -> dict[int | Surest, float | None]:
     """From which score each class pays beside something surer, and the surest proposal of each image.
 
-    HIDDEN for a class and None for the surest where no score pays, or nearly nothing is known.
+    HIDDEN for a class and None for the surest where no score pays, or nothing is known. One image is little to know, but
+    the next ones correct it soon.
     """
-    if len({p.image_id for p in held_out.proposals}) < _LEAST_IMAGES:
+    if not held_out.proposals:
         return {SUREST: None, **dict.fromkeys(category_ids, HIDDEN)}
     known = calibrate(held_out)
     found: dict[int | Surest, float | None] = {SUREST: _least_paying(known, costs)}

@@ -186,7 +186,7 @@ def _line(row: Reviewed) -> str:
     did = row.actions
     return (
         f"| {row.dataset} | {row.way} | {row.num_images} | {row.num_objects} | {row.seconds_per_object:.2f} "
-        f"| {did.accepts} | {did.rejects} | {did.points} |"
+        f"| {did.accepts} | {did.turned_down} | {did.points} |"
     )
 
 

@@ -110,14 +110,18 @@ class Desk:
                 self._correct(match)
 
     def _turn_down(self, image_id: int) -> None:
-        while shown := self._shown(image_id):
-            wrong = shown[0]
-            if self.person.is_let_through(self._image, wrong.box):
-                self._did(accepts=1)
-                self._accept(wrong)
-            else:
-                self._did(rejects=1)
-                review.reject(self.workspace, wrong.id, author=AUTHOR, at=self.now)
+        """What is left, by one key; before that, now and then, something wrong is let through."""
+        while let_through := self._first_let_through(image_id):
+            self._did(accepts=1)
+            self._accept(let_through)
+        wrong = self._shown(image_id)
+        self._did(rejects=min(1, len(wrong)), swept=max(0, len(wrong) - 1))
+        for proposal in wrong:
+            review.reject(self.workspace, proposal.id, author=AUTHOR, at=self.now)
+
+    def _first_let_through(self, image_id: int) -> Shown | None:
+        shown = self._shown(image_id)
+        return next((p for p in shown if self.person.is_let_through(self._image, p.box)), None)
 
     def _draw(self, image_id: int, still_open: Mapping[int, TrueObject], *, points: bool) -> None:
         for index, true in still_open.items():

@@ -115,7 +115,7 @@ def _cells(rows: Sequence[Row], hand: Mapping[int, float]) -> Iterable[str]:
     yield f"{100 * mean(row.actions.corrected for row in rows) / boxes:.0f} %"
     yield f"{100 * mean(row.actions.pointed for row in rows) / boxes:.0f} %"
     yield f"{100 * mean(row.actions.draws for row in rows) / boxes:.0f} %"
-    yield f"{mean(row.actions.rejects for row in rows):.0f}"
+    yield f"{mean(row.actions.turned_down for row in rows):.0f}"
     adopted = mean(sum(t.is_adopted for t in row.tunings) for row in rows)
     yield f"{mean(len(row.tunings) for row in rows):.3g} ({adopted:.3g})"
     yield _spread(known, "")
@@ -184,6 +184,7 @@ def _other_times(rows: Sequence[Row], times: TimeModel) -> str:
         "one edge costs as much as a correction": replace(
             times, edge_s=times.fix_s - times.accept_s
         ),
+        "each proposal that is turned down costs a key": replace(times, swept_s=times.reject_s),
         f"pressing Tune or Pre-label takes {KEYSTROKE_PRESS_S:g} s": replace(
             times, press_s=KEYSTROKE_PRESS_S
         ),

@@ -30,6 +30,10 @@ SOURCES: Mapping[str, str] = {
     "draw_s": f"{_EXTREME}; {_CROWD}",
     "accept_s": _VERDICT,
     "reject_s": _VERDICT,
+    "swept_s": (
+        "one key turns down all that is left when what was right has been taken: each beyond the first costs no key; "
+        "as much as the first in a column of its own"
+    ),
     "point_s": (
         "Papadopoulos et al., Training object class detectors with click supervision, CVPR 2017: 1.9 s to find an "
         "object and click on its middle; whatever shows then costs a verdict on top, or a correction: a box is taken, "
@@ -60,6 +64,7 @@ class TimeModel:
     rename_s: float = 2.6
     point_s: float = 1.9
     edge_s: float = 1.75
+    swept_s: float = 0.0
     press_s: float = 0.0
 
     def __post_init__(self) -> None:
@@ -89,6 +94,9 @@ class Actions:
     """Proposals of which one edge was brought to its place."""
     renames: int = 0
     rejects: int = 0
+    """Keys that turned proposals down: one (Shift X) is enough for all that is left on an image."""
+    swept: int = 0
+    """Proposals beyond the first that such a key turned down."""
     points: int = 0
     taken: int = 0
     """Of the points: where the box that showed was taken as it was."""
@@ -132,6 +140,11 @@ class Actions:
         return self.points - self.pointed
 
     @property
+    def turned_down(self) -> int:
+        """Proposals, by however few keys."""
+        return self.rejects + self.swept
+
+    @property
     def untouched(self) -> float:
         """The share of the boxes that were accepted as proposed, 0..1."""
         return self.accepts / self.boxes if self.boxes else 0.0
@@ -144,6 +157,7 @@ class Actions:
             + self.fixes * times.fix_s
             + self.renames * times.rename_s
             + (self.rejects + self.agains + self.in_vain) * times.reject_s
+            + self.swept * times.swept_s
             + self.points * times.point_s
             + self.taken * times.accept_s
             + self.mended * times.fix_s
