@@ -30,8 +30,8 @@ def what_pays(
 ) -> dict[int | Surest, float | None]:
     """From which score each class pays beside something surer, and the surest proposal of each image.
 
-    HIDDEN for a class and None for the surest where no score pays, or nothing is known. One image is little to know, but
-    the next ones correct it soon.
+    HIDDEN for a class and None for the surest where no score pays, or nothing is known. One image is little, and the
+    next ones correct it.
     """
     if not held_out.proposals:
         return {SUREST: None, **dict.fromkeys(category_ids, HIDDEN)}

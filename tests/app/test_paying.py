@@ -32,9 +32,11 @@ def test_without_evidence_nothing_is_shown() -> None:
     assert what_pays(HeldOut(), [CELL], Costs()) == {SUREST: None, CELL: HIDDEN}
 
 
-def test_one_lucky_image_proves_nothing() -> None:
+def test_one_lucky_image_is_corrected_by_the_next_ones() -> None:
     lucky = seen((0, 0.8, 0.9), (0, 0.6, 0.9))
-    assert what_pays(lucky, [CELL], Costs()) == {SUREST: None, CELL: HIDDEN}
+    wrong = [(image, score, 0.0) for image in range(1, 13) for score in (0.8, 0.6)]
+    assert from_score(lucky, CELL) < 0.6
+    assert from_score(lucky + seen(*wrong), CELL) == HIDDEN
 
 
 def test_right_proposals_are_shown_and_the_wrong_ones_below_are_not() -> None:
