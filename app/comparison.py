@@ -63,22 +63,23 @@ def compare(
         return Comparison(
             False,
             f"Kept as a choice, not adopted: held-out AP50 {_percent(result.tuned)} does not beat "
-            f"{_percent(result.zero_shot)} without a prompt.",
+            f"{_percent(result.zero_shot)} without a prompt{_on_few(result)}.",
             result,
         )
     with workspace.database.read() as tx:
         adopted = bundles.adopted(tx)
     rival = None if adopted is None else _rival(workspace, detector, adopted, result)
-    gain = f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
+    gain = (
+        f"held-out AP50 {_percent(result.tuned)}, {_percent(result.zero_shot)} without a prompt"
+        f"{_on_few(result)}"
+    )
+    if not result.has_gained:
+        gain += f", and {detector.name} is known to gain"
     if result.prompt_alone is not None:
         gain += (
             f"; a second look at {_what_looks_again(result)} of each box gives AP {result.tuned.ap:.1%}, "
             f"{result.prompt_alone.tuned.ap:.1%} without it"
         )
-    if not result.has_gained:
-        num_judging = _num_boxes(result.judged)
-        boxes = "1 box is" if num_judging == 1 else f"{num_judging} boxes are"
-        gain += f"; {boxes} too few to tell, and {detector.name} is known to gain"
     if adopted is None or rival is None:
         return Comparison(True, f"Adopted: {gain}.", result)
     unseen = _unseen(workspace, adopted, result.judged)
@@ -130,6 +131,14 @@ def _is_luck(detector: Detector, result: TuneResult) -> bool:
         and num_boxes < sdpt_engine.LEAST_BOXES_THAT_JUDGE
         and sdpt_engine.may_find_as_much(result.tuned, result.zero_shot, num_boxes=num_boxes)
     )
+
+
+def _on_few(result: TuneResult) -> str:
+    """What to think of figures that a few boxes gave."""
+    num_boxes = _num_boxes(result.judged)
+    if num_boxes >= sdpt_engine.LEAST_BOXES_THAT_JUDGE:
+        return ""
+    return f" (on {num_boxes} {'box' if num_boxes == 1 else 'boxes'}, too few to tell)"
 
 
 def _num_boxes(judged: Sequence[Judged]) -> int:
