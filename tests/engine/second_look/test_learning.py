@@ -104,14 +104,14 @@ def test_where_neither_places_boxes_clearly_better_half_of_what_was_learnt_is_ta
         torch.testing.assert_close(tensor, halfway.half())
 
 
-def test_three_boxes_are_enough_to_learn_from_and_two_are_not(tuned: Tuned) -> None:
+def test_two_boxes_are_enough_to_learn_from_and_one_is_not(tuned: Tuned) -> None:
     one_each = [replace(e, boxes=e.boxes[:1], labels=e.labels[:1]) for e in tuned.train]
-    of_three, of_two = (
+    of_two, of_one = (
         learn_edges(tuned.detector, tuned.result, one_each[:number], most_steps=2)
-        for number in (3, 2)
+        for number in (2, 1)
     )
-    assert of_three.bundle.edges is not None
-    assert of_two is tuned.result
+    assert of_two.bundle.edges is not None
+    assert of_one is tuned.result
 
 
 def _learnt_from(train: list[Example]) -> dict[str, torch.Tensor]:
