@@ -114,6 +114,10 @@ def test_two_boxes_are_enough_to_learn_from_and_one_is_not(tuned: Tuned) -> None
     assert of_one is tuned.result
 
 
+def test_ten_steps_are_enough_for_a_cycle_of_the_rate(tuned: Tuned) -> None:
+    assert learn_edges(tuned.detector, tuned.result, tuned.train[:1], most_steps=10).bundle.edges
+
+
 def _learnt_from(train: list[Example]) -> dict[str, torch.Tensor]:
     """What forty steps make of the start."""
     finder = EdgeFinder.shipped(torch.device("cpu"))
