@@ -79,7 +79,9 @@ def learn(
     network = finder.network.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=_WEIGHT_DECAY)
     total = max(steps, 2)
-    warm_up = max(_WARM_UP, 1.5 / total)  # a cycle whose first part is one step long divides by zero
+    warm_up = max(
+        _WARM_UP, 1.5 / total
+    )  # a cycle whose first part is one step long divides by zero
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, total_steps=total, pct_start=warm_up
     )
