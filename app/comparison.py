@@ -96,7 +96,7 @@ def compare(
     ours = sdpt_engine.measured(judges, classes)
     theirs = sdpt_engine.measured(on_unseen(rival.as_it_is.judged), classes)
     sentence = f"{where}, AP50 {_percent(ours)} against {_percent(theirs)} of '{adopted.name}'"
-    num_boxes = _num_boxes(judges)
+    num_boxes = sdpt_engine.num_boxes_of(judges)
     if num_boxes < sdpt_engine.LEAST_BOXES_THAT_JUDGE:
         few = f"they hold {num_boxes} boxes, too few to tell, and the new one has learnt from more"
         return Comparison(True, f"Adopted: {gain}; {sentence}: {few}.", result, theirs)
@@ -124,7 +124,7 @@ def _is_luck(detector: Detector, result: TuneResult) -> bool:
 
     On two of them one had an AP50 of .17, .25 without a prompt, and on 24 other images .80.
     """
-    num_boxes = _num_boxes(result.judged)
+    num_boxes = sdpt_engine.num_boxes_of(result.judged)
     return (
         detector.name in SHIPPED_PX
         and result.prompt_alone is not None
@@ -135,14 +135,10 @@ def _is_luck(detector: Detector, result: TuneResult) -> bool:
 
 def _on_few(result: TuneResult) -> str:
     """What to think of figures that a few boxes gave."""
-    num_boxes = _num_boxes(result.judged)
+    num_boxes = sdpt_engine.num_boxes_of(result.judged)
     if num_boxes >= sdpt_engine.LEAST_BOXES_THAT_JUDGE:
         return ""
     return f" (on {num_boxes} {'box' if num_boxes == 1 else 'boxes'}, too few to tell)"
-
-
-def _num_boxes(judged: Sequence[Judged]) -> int:
-    return sum(len(pair.example.boxes) for pair in judged)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     )
     from sdpt_engine.second_look.pointing import Pointer, Surroundings
     from sdpt_engine.streaming import predict_each
-    from sdpt_engine.tuning import Judged, TuneResult, measured, tune
+    from sdpt_engine.tuning import Judged, TuneResult, measured, num_boxes_of, tune
     from sdpt_engine.usual import fewest_to_hold_out, usual_config
     from sdpt_engine.verdict import is_better, may_find_as_much
 
@@ -79,6 +79,7 @@ __all__ = [
     "load_image_upright",
     "may_find_as_much",
     "measured",
+    "num_boxes_of",
     "pointer_of",
     "predict_each",
     "start_helps",
@@ -94,6 +95,7 @@ _WHERE = {
     "CHECKPOINT_PATTERN": "sdpt_engine.checkpoint",
     "Judged": "sdpt_engine.tuning",
     "measured": "sdpt_engine.tuning",
+    "num_boxes_of": "sdpt_engine.tuning",
     "load_image_upright": "sdpt_engine.data",
     "predict_each": "sdpt_engine.streaming",
     "LEAST_BOXES_THAT_JUDGE": "sdpt_engine.second_look.learning",

@@ -290,6 +290,11 @@ def _judged_at(fit: Fit, step: int | None) -> list[Judged]:
     return [Judged(e, p) for e, p in zip(examples, predictions, strict=True)]
 
 
+def num_boxes_of(judged: Sequence[Judged]) -> int:
+    """How many true boxes judge: of a few, figures tell little."""
+    return sum(len(pair.example.boxes) for pair in judged)
+
+
 def measured(judged: Sequence[Judged], categories: Sequence[ObjectClass]) -> Metrics:
     """What these proposals are worth on the images that judge them."""
     truth = [(pair.example.boxes, pair.example.labels) for pair in judged]

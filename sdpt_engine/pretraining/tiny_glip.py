@@ -32,6 +32,7 @@ from sdpt_engine.pretraining.shapes import (
     shape_concepts,
 )
 from sdpt_engine.pretraining.tiny_glip_figures import measure
+from sdpt_engine.schedule import one_cycle
 from sdpt_engine.types import ObjectClass
 
 SPECIAL_WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", ".")
@@ -128,8 +129,8 @@ def train(
     groups = parameter_groups(model)
     peaks = [group["lr"] for group in groups]
     optimizer = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, peaks, total_steps=steps, pct_start=WARM_UP_SHARE, cycle_momentum=False
+    schedule = one_cycle(
+        optimizer, peaks, steps=steps, warm_up=WARM_UP_SHARE, cycles_momentum=False
     )
     for step in range(1, steps + 1):
         first = (step - 1) * batch_size

@@ -29,7 +29,7 @@ from sdpt_engine.second_look.names.lesson import (
     num_turns,
 )
 from sdpt_engine.thresholds import thresholds_by_class
-from sdpt_engine.tuning import measured
+from sdpt_engine.tuning import measured, num_boxes_of
 from sdpt_engine.types import Boxes, Example, ObjectClass, Pixels
 from sdpt_engine.verdict import is_better, may_be_as_good, may_be_as_high
 
@@ -236,8 +236,7 @@ def _is_taken(detector: Detector, new: TuneResult, old: TuneResult) -> bool:
     """Where the judges are for it; of nano, which is known to gain, where they are not clearly against it."""
     if detector.name not in SHIPPED_PX:
         return is_better(new.tuned, old.tuned)
-    num_boxes = sum(len(pair.example.boxes) for pair in new.judged)
-    return may_be_as_good(new.tuned, old.tuned, num_boxes=num_boxes)
+    return may_be_as_good(new.tuned, old.tuned, num_boxes=num_boxes_of(new.judged))
 
 
 def _can_be_learnt(result: TuneResult, train: Sequence[Example]) -> bool:

@@ -19,6 +19,7 @@ from app.bench.effort.times import SOURCES, Actions, TimeModel
 from app.bench.effort.truth import TrueObject, TruthSet, class_ids, empty_workspace, load_truth
 from app.errors import NotReadyError, SettingsError
 from app.importing import import_coco
+from app.labelling import image_document
 from app.pointing.question import Ask, Question
 from app.workspace import Workspace
 from storage import annotations, images
@@ -51,8 +52,10 @@ def at_desk(workspace: Workspace, by_id: Any, truth: TruthSet, person: Person = 
     )
 
 
-def propose(desk: Desk, truth: TruthSet, folder: Path, *, shift: float = 0.0) -> None:
-    """Proposals at the true boxes, each moved to the right by a share of its width."""
+def propose(
+    desk: Desk, truth: TruthSet, folder: Path, *, shift: float = 0.0, names: int = 1
+) -> None:
+    """Proposals at the true boxes, each moved to the right by a share of its width, under so many names."""
     document: dict[str, Any] = {
         "images": [
             {"id": i, "file_name": t.path.name, "width": t.size_wh[0], "height": t.size_wh[1]}
@@ -66,9 +69,12 @@ def propose(desk: Desk, truth: TruthSet, folder: Path, *, shift: float = 0.0) ->
             x1, y1, x2, y2 = true.box
             left = min(x1 + shift * (x2 - x1), image.size_wh[0] - 2.0)
             right = min(x2 + shift * (x2 - x1), image.size_wh[0])
-            found = {"id": len(document["annotations"]) + 1, "image_id": image_id, "score": 0.9}
-            found |= {"category_id": true.label, "bbox": [left, y1, right - left, y2 - y1]}
-            document["annotations"].append(found)
+            for other in range(names):
+                label = (true.label + other) % len(truth.classes)
+                found = {"id": len(document["annotations"]) + 1, "image_id": image_id}
+                found |= {"score": 0.9 - 0.1 * other, "category_id": label}
+                found |= {"bbox": [left, y1, right - left, y2 - y1]}
+                document["annotations"].append(found)
     path = folder / "proposals.json"
     path.write_text(json.dumps(document))
     import_coco(desk.workspace, path, as_human=False, author="tester", at=now())
@@ -246,9 +252,25 @@ def test_useless_proposals_are_rejected_and_the_quality_is_the_same(
 ) -> None:
     propose(desk, truth, tmp_path, shift=3.0)
     desk.finish_all(desk.remaining)
-    assert desk.actions.rejects <= len(truth.images)  # one key turns down all that is left
+    assert desk.actions.rejects > 0
     assert desk.actions.turned_down > desk.actions.rejects
     assert min(overlaps_with_truth(desk, class_ids(desk.workspace, truth))) >= 0.75
+
+
+def test_what_comes_to_light_behind_a_wrong_one_takes_a_key_more(
+    desk: Desk, truth: TruthSet, tmp_path: Path
+) -> None:
+    propose(desk, truth, tmp_path, shift=3.0, names=2)
+    desk.finish_all(desk.remaining)
+    assert desk.actions.rejects > len(truth.images)
+    for image_id in desk.truth:
+        assert image_document(desk.workspace, image_id)["proposals"] == []
+
+
+def test_one_key_turns_down_all_that_is_left() -> None:
+    done = Actions(rejects=1, swept=3)
+    assert done.seconds(TimeModel()) == 1.0
+    assert done.turned_down == 4
 
 
 def test_the_audit_finds_what_was_overlooked(truth: TruthSet, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from sdpt_engine.errors import (
 )
 from sdpt_engine.predictor import Predictor
 from sdpt_engine.prompt import PromptSet
-from sdpt_engine.schedule import learning_rate_factor
+from sdpt_engine.schedule import learning_rate_factor, one_cycle
 from sdpt_engine.thresholds import best_thresholds, true_positives
 from sdpt_engine.tuning import TuneResult, tune
 from sdpt_engine.types import (
@@ -338,6 +338,18 @@ def test_rate_rises_then_falls_to_a_tenth() -> None:
     factors = [learning_rate_factor(step, 100) for step in range(100)]
     assert max(factors) == factors[4] == 1.0
     assert factors[-1] == pytest.approx(0.1, abs=0.01)
+
+
+@pytest.mark.parametrize(("steps", "warm_up"), [(1, 0.1), (10, 0.1), (20, 0.05), (150, 0.1)])
+def test_a_cycle_of_the_rate_may_rise_for_one_step_only(steps: int, warm_up: float) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0, momentum=0.9)
+    cycle = one_cycle(optimizer, 1.0, steps=steps, warm_up=warm_up)
+    rates = []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        cycle.step()
+    assert 0.0 < min(rates) <= max(rates) <= 1.0
 
 
 def test_threshold_lies_where_the_f1_is_best() -> None:

@@ -110,18 +110,19 @@ class Desk:
                 self._correct(match)
 
     def _turn_down(self, image_id: int) -> None:
-        """What is left, by one key; before that, now and then, something wrong is let through."""
-        while let_through := self._first_let_through(image_id):
-            self._did(accepts=1)
-            self._accept(let_through)
-        wrong = self._shown(image_id)
-        self._did(rejects=min(1, len(wrong)), swept=max(0, len(wrong) - 1))
-        for proposal in wrong:
-            review.reject(self.workspace, proposal.id, author=AUTHOR, at=self.now)
+        """What is left, by one key; now and then something wrong is let through before.
 
-    def _first_let_through(self, image_id: int) -> Shown | None:
-        shown = self._shown(image_id)
-        return next((p for p in shown if self.person.is_let_through(self._image, p.box)), None)
+        A proposal of another class that a wrong one had hidden comes to light then, and takes a key more.
+        """
+        while shown := self._shown(image_id):
+            let_through = [p for p in shown if self.person.is_let_through(self._image, p.box)]
+            if let_through:
+                self._did(accepts=1)
+                self._accept(let_through[0])
+                continue
+            self._did(rejects=1, swept=len(shown) - 1)
+            for proposal in shown:
+                review.reject(self.workspace, proposal.id, author=AUTHOR, at=self.now)
 
     def _draw(self, image_id: int, still_open: Mapping[int, TrueObject], *, points: bool) -> None:
         for index, true in still_open.items():

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from sdpt_engine.data import load_image_upright
+from sdpt_engine.schedule import one_cycle
 from sdpt_engine.second_look.crops import to_shares
 from sdpt_engine.second_look.edges.finder import EdgeFinder
 from sdpt_engine.second_look.edges.network import Maps, edge_loss, together
@@ -78,13 +79,7 @@ def learn(
     """
     network = finder.network.train().requires_grad_(True)
     optimizer = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=_WEIGHT_DECAY)
-    total = max(steps, 2)
-    warm_up = max(
-        _WARM_UP, 1.5 / total
-    )  # a cycle whose first part is one step long divides by zero
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=total, pct_start=warm_up
-    )
+    schedule = one_cycle(optimizer, learning_rate, steps=steps, warm_up=_WARM_UP)
     picks = torch.Generator().manual_seed(seed)
     try:
         for step in range(steps):
