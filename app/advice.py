@@ -173,7 +173,7 @@ def _without_a_prompt(now: Situation) -> Advice:
     """Before a first Tune has what it needs: what the detector knows by itself may save drawing already."""
     number = now.num_labelled_images
     have = "1 image is" if number == 1 else f"{number} images are"
-    labelled = f"{have} labelled, and a first Tune needs {now.first_images} images"
+    labelled = f"{have} labelled, and a first Tune pays from {now.first_images} images on"
     if not now.has_fresh_proposals and now.has_classes:
         return Advice(
             Step.PRELABEL,
@@ -187,9 +187,7 @@ def _without_a_prompt(now: Situation) -> Advice:
             f"The detector helps without any prompt ({helped_s:.1f} s an object, {now.by_hand_s:.1f} s without): "
             f"review. {labelled}.",
         )
-    return Advice(
-        Step.LABEL, f"Label a few images by hand first: {labelled} to learn and to be judged."
-    )
+    return Advice(Step.LABEL, f"Label a few images by hand first: {labelled}.")
 
 
 def _go_on(now: Situation, saves: float, missing_images: int) -> Advice:

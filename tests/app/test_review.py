@@ -275,7 +275,7 @@ def test_the_advice_names_the_labels_that_a_first_tune_lacks(tmp_path: Path) -> 
 
     assert report.situation.num_labelled_images == 2
     assert report.advice.step is Step.LABEL
-    assert "2 images are labelled, and a first Tune needs 3 images" in report.advice.reason
+    assert "2 images are labelled, and a first Tune pays from 3 images on" in report.advice.reason
     assert [point.num_images for point in report.curve] == [0]
     assert report.curve[0].seconds_per_object is not None
 
