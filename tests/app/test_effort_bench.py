@@ -252,7 +252,8 @@ def test_useless_proposals_are_rejected_and_the_quality_is_the_same(
 ) -> None:
     propose(desk, truth, tmp_path, shift=3.0)
     desk.finish_all(desk.remaining)
-    assert desk.actions.rejects > 0
+    most_keys = len(truth.images) * len(truth.classes)  # one may come to light behind another class
+    assert 0 < desk.actions.rejects <= most_keys
     assert desk.actions.turned_down > desk.actions.rejects
     assert min(overlaps_with_truth(desk, class_ids(desk.workspace, truth))) >= 0.75
 
